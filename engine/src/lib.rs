@@ -1,0 +1,4 @@
+//! The engine of Nearfield.
+pub mod index;
+pub mod io;
+pub mod kernel;

@@ -1,0 +1,3 @@
+//! The words every door of Nearfield speaks.
+mod metric;
+pub use metric::Metric;
