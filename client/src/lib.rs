@@ -1,1 +1,41 @@
-//! Skeleton.
+//! Store vectors with ids and metadata, and find the nearest ones.
+//!
+//! [`connect`] opens everything: a path, or `:memory:`. What comes back, [`Database`], is
+//! `Send + Sync + Clone` and takes every request.
+//!
+//! ```
+//! use nearfield::{Batch, Metric};
+//!
+//! # fn main() -> nearfield::Result<()> {
+//! let db = nearfield::connect(":memory:")?;
+//! let albums = db.create_collection("albums", 3, Metric::Cosine)?;
+//! albums.upsert(Batch::new(&[1, 2, 3], &[1., 0., 0.,  0., 1., 0.,  0., 0., 1.])).run()?;
+//! let hits = albums.search(&[0.9, 0.1, 0.0]).limit(2).run()?.results.remove(0);
+//! assert_eq!(hits[0].id, 1.into());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The same requests as structs, for programs that build them elsewhere:
+//! ```
+//! # use nearfield::{Batch, Metric};
+//! use nearfield::{CreateCollection, Durability, Filter, Search, Upsert};
+//! # fn main() -> nearfield::Result<()> {
+//! # let db = nearfield::connect(":memory:")?;
+//! db.call(CreateCollection::new("albums", 2, Metric::Euclidean))?;
+//! db.call(Upsert::new("albums", Batch::new(&["blue", "red"], &[0., 0.,  3., 4.])).durability(Durability::Os))?;
+//! let found = db.call(Search::new("albums", &[0.0, 0.0]).limit(1))?;
+//! assert_eq!(found.results[0][0].id, "blue".into());
+//! # Ok(())
+//! # }
+//! ```
+
+mod collection;
+mod database;
+mod embedded;
+mod scheme;
+
+pub use collection::{Call, Collection};
+pub use database::{Builder, Database, connect};
+pub use nearfield_engine::Options;
+pub use nearfield_model::*;

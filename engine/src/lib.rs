@@ -2,3 +2,9 @@
 pub mod index;
 pub mod io;
 pub mod kernel;
+
+mod engine;
+mod options;
+
+pub use engine::Engine;
+pub use options::Options;

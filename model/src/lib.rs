@@ -1,3 +1,28 @@
-//! The words every door of Nearfield speaks.
+//! The words that every door of Nearfield speaks: the nouns (collection, point, id,
+//! vector, metadata, filter, metric), the requests, their limits and errors, and the one
+//! trait, [`Service`], that every door calls and every engine answers. No input or output
+//! happens here.
+
+pub mod filter;
+pub mod limits;
+pub mod metadata;
+pub mod request;
+
+mod context;
+mod error;
+mod id;
 mod metric;
+mod service;
+mod value;
+mod vectors;
+
+pub use context::{Cancellation, Context, RequestId, Rights, Stage, StageClock};
+pub use error::{Error, ErrorKind, Result};
+pub use filter::Filter;
+pub use id::{Id, IdRef, Ids, Uuid};
+pub use metadata::{Metadata, MetadataColumn};
 pub use metric::Metric;
+pub use request::*;
+pub use service::Service;
+pub use value::{Number, Time, Value, ValueRef};
+pub use vectors::Vectors;

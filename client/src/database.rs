@@ -1,0 +1,167 @@
+//! A handle on a store, whichever door it stands behind.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nearfield_engine::Options;
+use nearfield_model::{
+    Context, CreateCollection, DescribeCollection, DropCollection, Error, ListCollections, Metric,
+    RequestId, Result, Service, Verb,
+};
+
+use crate::collection::Collection;
+use crate::embedded;
+use crate::scheme::Scheme;
+
+/// Opens a store: a path such as `./data` (made if it is not there), or `:memory:`.
+///
+/// # Errors
+/// `Locked` if another process holds the path, `Storage` if it cannot be read or is not a
+/// store, `Corruption` if its files are not what was written, `Unsupported` for a target of
+/// another version.
+pub fn connect(target: impl AsRef<str>) -> Result<Database> {
+    Builder::new(target).open()
+}
+
+/// Opens a store with [`Options`].
+///
+/// ```
+/// let db = nearfield::Builder::new(":memory:").options(|options| options.search_threads = 1).open()?;
+/// # Ok::<(), nearfield::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Builder {
+    target: String,
+    options: Options,
+}
+
+impl Builder {
+    /// Will open `target` as [`connect`] does.
+    pub fn new(target: impl AsRef<str>) -> Self {
+        Builder {
+            target: target.as_ref().to_owned(),
+            options: Options::default(),
+        }
+    }
+
+    /// Changes options.
+    pub fn options(mut self, change: impl FnOnce(&mut Options)) -> Self {
+        change(&mut self.options);
+        self
+    }
+
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// As [`connect`].
+    pub fn open(self) -> Result<Database> {
+        let scheme = Scheme::parse(&self.target)?;
+        Database::over(embedded::open(&scheme, self.options)?)
+    }
+}
+
+/// An open store. Clones share it; it closes when the last clone is dropped.
+#[derive(Clone)]
+pub struct Database {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    service: Arc<dyn Service>,
+    client: [u8; 16],
+    next_number: AtomicU64,
+}
+
+impl Database {
+    /// A handle over any service: an engine, a fake, a proxy.
+    ///
+    /// # Errors
+    /// `Internal` if the operating system gives no random bytes.
+    pub fn over(service: Arc<dyn Service>) -> Result<Self> {
+        let mut client = [0; 16];
+        getrandom::fill(&mut client)
+            .map_err(|error| Error::internal(format!("no random bytes: {error}")))?;
+        let shared = Shared {
+            service,
+            client,
+            next_number: AtomicU64::new(1),
+        };
+        Ok(Database {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Sends one request. Writes are given a request id, so that a retry inside the door is
+    /// applied once.
+    ///
+    /// # Errors
+    /// What the request's own page names; see [`nearfield_model::ErrorKind`].
+    pub fn call<'a, V: Verb<'a>>(&self, request: V) -> Result<V::Answer> {
+        self.call_with(&mut Context::default(), request)
+    }
+
+    /// Sends one request with a deadline, a cancellation, or a request id of the caller's.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call), and `DeadlineExceeded` or `Cancelled`.
+    pub fn call_with<'a, V: Verb<'a>>(
+        &self,
+        context: &mut Context,
+        request: V,
+    ) -> Result<V::Answer> {
+        context.request_id.get_or_insert_with(|| RequestId {
+            client: self.shared.client,
+            number: self.shared.next_number.fetch_add(1, Ordering::Relaxed),
+        });
+        self.shared
+            .service
+            .call(context, request.into())?
+            .try_into()
+    }
+
+    /// Makes a collection and opens it.
+    ///
+    /// # Errors
+    /// `AlreadyExists` if the name is taken.
+    pub fn create_collection(
+        &self,
+        name: impl Into<String>,
+        dimension: usize,
+        metric: Metric,
+    ) -> Result<Collection> {
+        let created = self.call(CreateCollection::new(name, dimension, metric))?;
+        Ok(Collection::new(self.clone(), created.collection))
+    }
+
+    /// Opens a collection.
+    ///
+    /// # Errors
+    /// `NotFound` if it is not there.
+    pub fn collection(&self, name: impl Into<String>) -> Result<Collection> {
+        let description = self.call(DescribeCollection::new(name))?;
+        Ok(Collection::new(self.clone(), description.collection))
+    }
+
+    /// The names of all collections, sorted.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub fn collections(&self) -> Result<Vec<String>> {
+        Ok(self.call(ListCollections {})?.collections)
+    }
+
+    /// Removes a collection and all its points.
+    ///
+    /// # Errors
+    /// `NotFound` if it is not there.
+    pub fn drop_collection(&self, name: impl Into<String>) -> Result<()> {
+        self.call(DropCollection::new(name)).map(|_| ())
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,35 @@
+//! What users tune, with defaults.
+
+/// Settings of an engine. Make one with [`Options::default`] and change what differs.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Options {
+    /// What the lock file tells others about this process, such as `nearfield import`.
+    pub program: String,
+    /// Whether a path without a store is made into one; true unless said otherwise.
+    pub create: bool,
+    /// Threads that one search of many query vectors may use; as many as the machine has
+    /// cores unless said otherwise.
+    pub search_threads: usize,
+    /// Bytes at which a log file is full, a multiple of 1 MiB; 64 MiB unless said otherwise.
+    pub log_file_bytes: u64,
+    /// A checkpoint is written once the log has grown by this many bytes and by an eighth;
+    /// 64 MiB unless said otherwise.
+    pub checkpoint_bytes: u64,
+    /// Whether background threads work (encoding, checkpoints, zeros written ahead). Off,
+    /// the same work is done by the writers, in a fixed order: for simulations.
+    pub background: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            program: "a program that embeds nearfield".to_owned(),
+            create: true,
+            search_threads: std::thread::available_parallelism().map_or(1, usize::from),
+            log_file_bytes: 64 << 20,
+            checkpoint_bytes: 64 << 20,
+            background: true,
+        }
+    }
+}

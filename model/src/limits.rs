@@ -1,0 +1,46 @@
+//! Every bound of the model, named once.
+
+/// Components of a vector, at most.
+pub const DIMENSION_MAX: usize = 65_536;
+/// Bytes of a collection's name, at most; the alphabet is `[A-Za-z0-9_-]`.
+pub const COLLECTION_NAME_BYTES_MAX: usize = 128;
+/// Collections in one store, at most.
+pub const COLLECTIONS_MAX: usize = 10_000;
+/// Bytes of a string id, at most.
+pub const ID_BYTES_MAX: usize = 512;
+/// Bytes of one point's metadata as JSON text, at most.
+pub const METADATA_BYTES_MAX: usize = 1 << 20;
+/// Objects and arrays inside each other in metadata, at most.
+pub const METADATA_DEPTH_MAX: usize = 32;
+/// Bytes of a path into metadata (`author.name`), at most.
+pub const FIELD_BYTES_MAX: usize = 512;
+/// Metadata fields that one collection indexes, at most; rows with further
+/// fields are stored, and filters on those fields read the rows.
+pub const FIELDS_MAX: usize = 256;
+/// Bytes of one upsert (ids, vectors and metadata together), at most.
+pub const BATCH_BYTES_MAX: usize = 64 << 20;
+/// Rows of one upsert, ids of one get or delete, at most.
+pub const BATCH_ROWS_MAX: usize = 1 << 20;
+/// Hits per query vector, at most.
+pub const SEARCH_LIMIT_MAX: usize = 10_000;
+/// Query vectors of one search, at most.
+pub const SEARCH_VECTORS_MAX: usize = 10_000;
+/// Hits of one search over all its query vectors, at most.
+pub const SEARCH_HITS_MAX: usize = 1_000_000;
+/// Smallest recall that can be asked for; the largest is 1.
+pub const RECALL_MIN: f32 = 0.5;
+/// Points of one page of a scan, at most.
+pub const SCAN_LIMIT_MAX: usize = 10_000;
+/// Conditions and groups inside each other in a filter, at most.
+pub const FILTER_DEPTH_MAX: usize = 32;
+/// Conditions and groups of a filter, at most.
+pub const FILTER_NODES_MAX: usize = 1_024;
+/// Values in all `in` lists of a filter together, at most.
+pub const FILTER_VALUES_MAX: usize = 65_536;
+/// Bytes of a filter's text form, at most.
+pub const FILTER_TEXT_BYTES_MAX: usize = 1 << 20;
+/// Outcomes remembered per writing client, so that a retried write is applied once.
+pub const OUTCOMES_PER_CLIENT_MAX: usize = 1_024;
+/// Writing clients whose outcomes a collection remembers, at most; the one that
+/// has been silent longest is forgotten first.
+pub const OUTCOME_CLIENTS_MAX: usize = 1_024;

@@ -1,0 +1,74 @@
+//! `describe_collection`: a collection's schema and state.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Storage, check_collection_name};
+use crate::error::Result;
+use crate::metric::Metric;
+
+/// Tells a collection's schema and state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DescribeCollection {
+    /// The collection.
+    pub collection: String,
+}
+
+impl DescribeCollection {
+    /// Describes `collection`.
+    pub fn new(collection: impl Into<String>) -> Self {
+        DescribeCollection {
+            collection: collection.into(),
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        check_collection_name(&self.collection)
+    }
+}
+
+/// A collection's schema and state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// Its name.
+    pub collection: String,
+    /// Components per vector.
+    pub dimension: usize,
+    /// How nearness is measured.
+    pub metric: Metric,
+    /// How components are stored.
+    pub storage: Storage,
+    /// Metadata paths that are not indexed.
+    pub unindexed_fields: Vec<String>,
+    /// Points there are.
+    pub count: u64,
+    /// Rows of the tail: what no index covers yet, removed ones included.
+    pub unindexed: u64,
+    /// Rows of the tail whose codes are not made yet; searches compare these exactly.
+    pub unencoded: u64,
+    /// The number of the last write.
+    pub sequence: u64,
+    /// The number of the last write that is known to be on disk.
+    pub synced: u64,
+    /// Files of the log.
+    pub log_files: u64,
+    /// Bytes of the log that records take.
+    pub log_bytes: u64,
+    /// Rows in the log that a later write replaced or removed.
+    pub dead_rows: u64,
+    /// Bytes of memory that ids, codes and metadata indexes take, about.
+    pub memory_bytes: u64,
+    /// The indexed metadata fields, sorted by path.
+    pub fields: Vec<FieldDescription>,
+}
+
+/// An indexed metadata field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldDescription {
+    /// The dotted path.
+    pub field: String,
+    /// Rows that have a value there, removed ones included.
+    pub rows: u64,
+    /// Distinct values; `None` above the number that is kept as bitmaps.
+    pub distinct: Option<u64>,
+}
