@@ -3,11 +3,14 @@ use super::super::File;
 use super::super::descriptor::Descriptor;
 use super::fate::Fate;
 use std::collections::BTreeMap;
-use std::io::{IoSlice, Result};
+use std::io::{ErrorKind, IoSlice, Result};
 use std::sync::Arc;
 
 /// The bytes that a disk writes in one piece.
 pub(super) const SECTOR: u64 = 512;
+
+/// Where files end at the latest, as on Linux.
+const FILE_BYTES_MAX: u64 = i64::MAX as u64;
 
 /// The place of a change in the order of all changes to the disk.
 pub(super) type Stamp = u64;
@@ -51,7 +54,10 @@ impl Journaled {
         if bytes.is_empty() {
             return Ok(());
         }
-        let range = (offset, offset + bytes.len() as u64);
+        let end = offset
+            .checked_add(bytes.len() as u64)
+            .filter(|&end| end <= FILE_BYTES_MAX);
+        let range = (offset, end.ok_or(ErrorKind::FileTooLarge)?);
         let before = self.sectors_of(range)?;
         self.content.write_at(offset, &[IoSlice::new(bytes)])?;
         self.note(range, before, clock)
@@ -71,7 +77,7 @@ impl Journaled {
         self.note_len(clock)
     }
 
-    /// Makes durable what was changed since the last sync, failed ones included.
+    /// Makes durable what was changed since the last sync, be it one that failed.
     pub(super) fn sync(&mut self) {
         self.lengths.sync();
         self.sectors.retain(|_, sector| !sector.sync());
@@ -144,6 +150,8 @@ impl Journaled {
             *clock += 1;
             self.lengths.change(*clock, len);
         }
+        // A length whose sync failed is written with whatever is written next.
+        self.lengths.revive();
         Ok(())
     }
 
@@ -204,6 +212,10 @@ impl<T> History<T> {
 
     fn abandon(&mut self) {
         self.dirty = false;
+    }
+
+    fn revive(&mut self) {
+        self.dirty = !self.changes.is_empty();
     }
 
     fn latest(&self) -> &T {
