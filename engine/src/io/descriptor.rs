@@ -32,7 +32,10 @@ impl Descriptor {
 
     /// A new file in RAM, which no path leads to.
     pub(super) fn anonymous() -> Result<Descriptor> {
-        Ok(Descriptor { settled: Arc::default(), file: anonymous_file()? })
+        Ok(Descriptor {
+            settled: Arc::default(),
+            file: anonymous_file()?,
+        })
     }
 
     /// Another anonymous file of the same content, with nothing settled.
@@ -116,7 +119,9 @@ impl File for Descriptor {
 fn write_all(file: &fs::File, mut offset: u64, parts: &[IoSlice<'_>]) -> Result<()> {
     for parts in parts.chunks(PARTS_MAX) {
         let len: usize = parts.iter().map(|part| part.len()).sum();
-        let end = offset.checked_add(len as u64).ok_or(ErrorKind::FileTooLarge)?;
+        let end = offset
+            .checked_add(len as u64)
+            .ok_or(ErrorKind::FileTooLarge)?;
         let written = write_some(file, offset, parts)?;
         if written < len {
             let mut rest = parts.to_vec();
@@ -162,7 +167,10 @@ fn settled_of(device: u64, number: u64) -> Arc<Settled> {
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 fn anonymous_file() -> Result<fs::File> {
     use rustix::fs::{MemfdFlags, memfd_create};
-    Ok(fs::File::from(memfd_create("nearfield", MemfdFlags::CLOEXEC)?))
+    Ok(fs::File::from(memfd_create(
+        "nearfield",
+        MemfdFlags::CLOEXEC,
+    )?))
 }
 
 /// Elsewhere a temporary file that is unlinked at once. Not checked on any such system.

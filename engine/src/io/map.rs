@@ -10,7 +10,10 @@
 //! What remains is the caveat of every map: another process must not write to or cut the file.
 //! The store's lock keeps other engines out. And a disk that cannot read a page back raises
 //! `SIGBUS` too, where `read_at` would have returned an error.
-#![allow(unsafe_code, reason = "this is the one file of the room that may; see above")]
+#![allow(
+    unsafe_code,
+    reason = "this is the one file of the room that may; see above"
+)]
 
 use super::settled::Settled;
 use memmap2::{Advice, MmapOptions, MmapRaw};
@@ -40,7 +43,9 @@ impl Map {
         let len = usize::try_from(len)
             .map_err(|_| Error::new(ErrorKind::InvalidInput, "a map larger than memory"))?;
         let memory = MmapOptions::new().len(len).map_raw_read_only(file)?;
-        Ok(Map { inner: Arc::new(Inner { settled, memory }) })
+        Ok(Map {
+            inner: Arc::new(Inner { settled, memory }),
+        })
     }
 
     /// The `len` bytes from `offset` on; none if they are not all mapped and settled.
@@ -56,7 +61,9 @@ impl Map {
     /// or if `offset` is not a multiple of 4.
     #[inline]
     pub fn floats(&self, offset: u64, count: usize) -> Option<&[f32]> {
-        let start = self.start_of(offset, count.checked_mul(size_of::<f32>())?)?.cast::<f32>();
+        let start = self
+            .start_of(offset, count.checked_mul(size_of::<f32>())?)?
+            .cast::<f32>();
         if !start.is_aligned() {
             return None;
         }
@@ -95,7 +102,10 @@ impl Map {
     pub fn advise_soon(&self, offset: u64, len: usize) {
         if self.start_of(offset, len).is_some() {
             let offset = offset as usize;
-            let _only_a_hint = self.inner.memory.advise_range(Advice::WillNeed, offset, len);
+            let _only_a_hint = self
+                .inner
+                .memory
+                .advise_range(Advice::WillNeed, offset, len);
         }
     }
 

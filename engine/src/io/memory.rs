@@ -1,7 +1,7 @@
 //! A machine whose files live in RAM and go with it, for `:memory:` stores.
-use super::tree::{Tree, lock_outcome};
+use super::tree::{Tree, content_of};
 use super::{File, Io, LockOutcome, RealIo};
-use std::io::{ErrorKind, Result};
+use std::io::{ErrorKind, IoSlice, Result};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -18,7 +18,10 @@ pub struct MemoryIo {
 impl MemoryIo {
     /// An empty root directory.
     pub fn new() -> MemoryIo {
-        MemoryIo { machine: RealIo::new(), tree: Arc::new(Mutex::new(Tree::new())) }
+        MemoryIo {
+            machine: RealIo::new(),
+            tree: Arc::new(Mutex::new(Tree::new())),
+        }
     }
 
     fn tree(&self) -> MutexGuard<'_, Tree> {
@@ -83,7 +86,14 @@ impl Io for MemoryIo {
             return Err(error);
         }
         let (number, content) = tree.file(path)?;
-        lock_outcome(tree.try_lock(number), &*content, holder)
+        let lock = tree.try_lock(number);
+        let previous = content_of(&content)?;
+        let Some(lock) = lock else {
+            return Ok(LockOutcome::Busy { holder: previous });
+        };
+        content.write_at(0, &[IoSlice::new(holder)])?;
+        content.set_len(holder.len() as u64)?;
+        Ok(LockOutcome::Held { lock, previous })
     }
 
     fn now(&self) -> Duration {

@@ -17,7 +17,9 @@ pub struct RealIo {
 impl RealIo {
     /// The machine, with its clock at zero now.
     pub fn new() -> RealIo {
-        RealIo { start: Instant::now() }
+        RealIo {
+            start: Instant::now(),
+        }
     }
 }
 
@@ -96,7 +98,10 @@ impl Io for RealIo {
                     file.write_all_at(holder, 0)?;
                     file.set_len(holder.len() as u64)?;
                     let lock = Box::new(RealLock { _file: file });
-                    return Ok(LockOutcome::Held { lock, previous: content });
+                    return Ok(LockOutcome::Held {
+                        lock,
+                        previous: content,
+                    });
                 }
             }
         }

@@ -27,7 +27,10 @@ impl Settled {
             return Err(Error::new(ErrorKind::PermissionDenied, message));
         }
         writing.push(offset);
-        Ok(Change { settled: self, offset })
+        Ok(Change {
+            settled: self,
+            offset,
+        })
     }
 
     /// Settles the first `len` bytes of a file whose present length `file_len` tells.
@@ -41,7 +44,9 @@ impl Settled {
         }
         // Asked under the lock: a cut that began earlier would have shown in `writing`.
         if file_len()? < len {
-            return Err(invalid("the bytes to settle lie beyond the end of the file"));
+            return Err(invalid(
+                "the bytes to settle lie beyond the end of the file",
+            ));
         }
         self.len.store(len, Ordering::Release);
         Ok(())

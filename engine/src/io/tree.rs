@@ -2,9 +2,9 @@
 //!
 //! Paths are taken from the root whether or not they start with `/`; `..` is refused.
 use super::descriptor::Descriptor;
-use super::{File, Lock, LockOutcome};
+use super::{File, Lock};
 use std::collections::BTreeMap;
-use std::io::{Error, ErrorKind, IoSlice, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::path::{Component, Path};
 use std::sync::{Arc, Weak};
 
@@ -40,8 +40,11 @@ pub(super) enum Node {
 
 impl Node {
     /// A file that is not locked.
-    pub(super) fn file(content: Descriptor) -> Node {
-        Node::File { content: Arc::new(content), lock: Weak::new() }
+    pub(super) fn file(content: Arc<Descriptor>) -> Node {
+        Node::File {
+            content,
+            lock: Weak::new(),
+        }
     }
 }
 
@@ -57,7 +60,10 @@ pub(super) struct Place {
 impl Tree {
     /// A root with nothing in it.
     pub(super) fn new() -> Tree {
-        Tree::from_nodes(BTreeMap::from([(ROOT, Node::Directory(Names::new()))]), ROOT + 1)
+        Tree::from_nodes(
+            BTreeMap::from([(ROOT, Node::Directory(Names::new()))]),
+            ROOT + 1,
+        )
     }
 
     /// A tree of these nodes, of which the numbers below `next` are taken.
@@ -103,10 +109,16 @@ impl Tree {
     /// The place that `path` names, whether or not something is there; its directory is.
     pub(super) fn place(&self, path: &Path) -> Result<Place> {
         let mut names = names_of(path)?;
-        let name = names.pop().ok_or_else(|| invalid("the root has no name"))?.to_owned();
+        let name = names
+            .pop()
+            .ok_or_else(|| invalid("the root has no name"))?
+            .to_owned();
         let mut directory = ROOT;
         for name in names {
-            directory = *self.names(directory)?.get(name).ok_or(ErrorKind::NotFound)?;
+            directory = *self
+                .names(directory)?
+                .get(name)
+                .ok_or(ErrorKind::NotFound)?;
         }
         self.names(directory)?;
         Ok(Place { directory, name })
@@ -119,8 +131,7 @@ impl Tree {
             return Err(ErrorKind::AlreadyExists.into());
         }
         let content = Arc::new(Descriptor::anonymous()?);
-        let node = Node::File { content: Arc::clone(&content), lock: Weak::new() };
-        let number = self.add(&place, node)?;
+        let number = self.add(&place, Node::file(Arc::clone(&content)))?;
         Ok((place, number, content))
     }
 
@@ -129,7 +140,10 @@ impl Tree {
         let mut made = Vec::new();
         let mut directory = ROOT;
         for name in names_of(path)? {
-            let place = Place { directory, name: name.to_owned() };
+            let place = Place {
+                directory,
+                name: name.to_owned(),
+            };
             directory = match self.at(&place)? {
                 Some(number) => number,
                 None => {
@@ -163,7 +177,8 @@ impl Tree {
             None => {}
         }
         self.names_mut(from.directory)?.remove(&from.name);
-        self.names_mut(to.directory)?.insert(to.name.clone(), number);
+        self.names_mut(to.directory)?
+            .insert(to.name.clone(), number);
         Ok((from, to, number))
     }
 
@@ -197,7 +212,14 @@ impl Tree {
     ) -> Result<()> {
         if let Some(Node::Directory(names)) = self.nodes.get(&number) {
             for (name, child) in names.clone() {
-                self.uproot(Place { directory: number, name }, child, removed)?;
+                self.uproot(
+                    Place {
+                        directory: number,
+                        name,
+                    },
+                    child,
+                    removed,
+                )?;
             }
         }
         self.names_mut(place.directory)?.remove(&place.name);
@@ -221,7 +243,8 @@ impl Tree {
     fn add(&mut self, place: &Place, node: Node) -> Result<Number> {
         let number = self.next;
         self.next += 1;
-        self.names_mut(place.directory)?.insert(place.name.clone(), number);
+        self.names_mut(place.directory)?
+            .insert(place.name.clone(), number);
         self.nodes.insert(number, node);
         Ok(number)
     }
@@ -253,20 +276,11 @@ impl Tree {
     }
 }
 
-/// Reads what the file of a lock holds and, if `lock` was taken, writes `holder` in its place.
-pub(super) fn lock_outcome(
-    lock: Option<Box<dyn Lock>>,
-    file: &dyn File,
-    holder: &[u8],
-) -> Result<LockOutcome> {
+/// All bytes of a file.
+pub(super) fn content_of(file: &Descriptor) -> Result<Vec<u8>> {
     let mut content = vec![0; file.len()? as usize];
     file.read_at(0, &mut content)?;
-    let Some(lock) = lock else {
-        return Ok(LockOutcome::Busy { holder: content });
-    };
-    file.write_at(0, &[IoSlice::new(holder)])?;
-    file.set_len(holder.len() as u64)?;
-    Ok(LockOutcome::Held { lock, previous: content })
+    Ok(content)
 }
 
 /// Stands for a held lock while it lives.
@@ -286,7 +300,10 @@ fn names_of(path: &Path) -> Result<Vec<&str>> {
         match component {
             Component::RootDir | Component::CurDir => {}
             Component::Normal(name) => {
-                names.push(name.to_str().ok_or_else(|| invalid("the name is not UTF-8"))?);
+                names.push(
+                    name.to_str()
+                        .ok_or_else(|| invalid("the name is not UTF-8"))?,
+                );
             }
             _ => return Err(invalid("the path is not plain")),
         }
