@@ -119,6 +119,9 @@ fn perform(step: &'static Step) -> Outcome {
         result,
     };
     println!("== {outcome}");
+    if outcome.result.is_err() {
+        println!("== again: cargo xtask test --only {}", step.name);
+    }
     outcome
 }
 

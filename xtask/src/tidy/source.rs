@@ -25,7 +25,7 @@ pub(super) fn check(tree: &Tree, findings: &mut Findings) {
                     .faults
                     .push(format!("{path}:{number}: `{leftover}` is left over"));
             }
-            if line.contains("unsafe_code") && !in_unsafe_room(path) {
+            if allows_unsafe(line) && !in_unsafe_room(path) {
                 findings.faults.push(format!(
                     "{path}:{number}: `unsafe_code` is allowed only inside {}",
                     UNSAFE_ROOMS.join(", ")
@@ -33,6 +33,13 @@ pub(super) fn check(tree: &Tree, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// Whether the line names the lint other than to forbid it. The attribute may span lines.
+fn allows_unsafe(line: &str) -> bool {
+    let forbids = line.contains("deny(") || line.contains("forbid(");
+    let mut words = line.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+    !forbids && words.any(|word| word == "unsafe_code")
 }
 
 fn in_unsafe_room(path: &str) -> bool {
@@ -67,6 +74,9 @@ mod tests {
     fn unsafe_code_is_allowed_in_its_rooms_alone() {
         let text = "#![allow(unsafe_code, reason = \"\")]";
         assert_eq!(faults(&[("build.rs", text), ("Cargo.toml", "")]).len(), 1);
+        let forbidden = "#![forbid(unsafe_code)]\nfn unsafe_code_is_refused() {}";
+        let files = [("build.rs", forbidden), ("Cargo.toml", "")];
+        assert_eq!(faults(&files), [""; 0]);
         let room = [
             ("engine/Cargo.toml", ""),
             ("engine/src/lib.rs", "mod kernel;"),
