@@ -9,7 +9,7 @@ pub(crate) fn check() -> Result<String, String> {
     let installed = run::output(run::cargo("deny --version"));
     if installed.as_deref().and_then(version) < Some(OLDEST) {
         println!("cargo-deny is missing or older than 0.20: installing it, for a minute or two");
-        // Unoptimised: built several times faster, and the check still takes two seconds.
+        // Unoptimised: sooner built, and the check is short.
         run::succeed(run::cargo(
             "install cargo-deny --version ^0.20 --locked --debug",
         ))?;
