@@ -4,7 +4,9 @@ pub mod io;
 pub mod kernel;
 
 mod engine;
+mod log;
 mod options;
+mod storage;
 
 pub use engine::Engine;
 pub use options::Options;
