@@ -6,6 +6,7 @@ pub mod kernel;
 mod engine;
 mod log;
 mod options;
+mod points;
 mod storage;
 
 pub use engine::Engine;
