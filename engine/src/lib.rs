@@ -3,9 +3,12 @@ pub mod index;
 pub mod io;
 pub mod kernel;
 
+mod collection;
 mod engine;
+mod filter;
 mod log;
 mod options;
+mod manifest;
 mod points;
 mod storage;
 

@@ -179,6 +179,11 @@ impl LogFile {
         (row - place.first_row < place.rows).then_some(place)
     }
 
+    /// Bytes of the file that are final.
+    pub(crate) fn settled_bytes(&self) -> u64 {
+        self.map.readable_len() as u64
+    }
+
     /// Declares everything before `end` final, so that it can be read through the map.
     pub(crate) fn settle(&self, end: u64) -> Result<()> {
         self.file.settle(end).map_err(|error| storage::error("settle", &self.path, &error))
