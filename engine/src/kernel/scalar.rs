@@ -1,0 +1,203 @@
+//! The reference: what each operation means, in plain loops.
+//!
+//! Loops whose result does not depend on the order of additions are also what the other leaves
+//! compile for their instruction sets.
+#![allow(
+    unsafe_code,
+    reason = "the kernel table holds unsafe functions; nothing here needs it"
+)]
+use super::group::{GROUP_ROWS, Scan, Terms};
+use super::{Kernel, Moments};
+
+/// The operations in plain Rust.
+pub(super) static KERNEL: Kernel = Kernel {
+    name: "scalar",
+    detected: || true,
+    dot,
+    squared_euclidean,
+    first_non_finite,
+    hadamard,
+    flip_hadamard: |values, diagonal| {
+        multiply(values, diagonal);
+        hadamard(values);
+    },
+    multiply,
+    butterfly,
+    residual,
+    moments,
+    fill_table,
+    scan_group,
+    mask_below,
+};
+
+/// Inner product: eight running sums, then pairs of them.
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    sum_by_eights(a, b, |x, y| x * y)
+}
+
+/// Squared euclidean distance: eight running sums, then pairs of them.
+pub(super) fn squared_euclidean(a: &[f32], b: &[f32]) -> f32 {
+    sum_by_eights(a, b, |x, y| (x - y) * (x - y))
+}
+
+fn sum_by_eights(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
+    let (a, a_rest) = a.as_chunks::<8>();
+    let (b, b_rest) = b.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        for i in 0..8 {
+            sums[i] += term(a[i], b[i]);
+        }
+    }
+    for (i, (&x, &y)) in a_rest.iter().zip(b_rest).enumerate() {
+        sums[i] += term(x, y);
+    }
+    let fours = [
+        sums[0] + sums[4],
+        sums[1] + sums[5],
+        sums[2] + sums[6],
+        sums[3] + sums[7],
+    ];
+    (fours[0] + fours[2]) + (fours[1] + fours[3])
+}
+
+/// Position of the first infinity or NaN.
+#[inline(always)]
+pub(super) fn first_non_finite(values: &[f32]) -> Option<usize> {
+    const EXPONENT: u32 = 0x7f80_0000;
+    let bad = |value: &f32| u32::from(value.to_bits() & EXPONENT == EXPONENT);
+    for (at, chunk) in values.chunks(1024).enumerate() {
+        if chunk.iter().fold(0, |any, value| any | bad(value)) != 0 {
+            let within = chunk.iter().position(|value| !value.is_finite())?;
+            return Some(at * 1024 + within);
+        }
+    }
+    None
+}
+
+/// Walsh-Hadamard transform, unnormalised.
+pub(super) fn hadamard(values: &mut [f32]) {
+    let mut h = 1;
+    while h < values.len() {
+        for pair in values.chunks_exact_mut(2 * h) {
+            let (a, b) = pair.split_at_mut(h);
+            butterfly(a, b);
+        }
+        h *= 2;
+    }
+}
+
+/// `values[i] *= factors[i]`.
+#[inline(always)]
+pub(super) fn multiply(values: &mut [f32], factors: &[f32]) {
+    for (value, factor) in values.iter_mut().zip(factors) {
+        *value *= factor;
+    }
+}
+
+/// `(a[i], b[i])` becomes `(a[i] + b[i], a[i] - b[i])`.
+#[inline(always)]
+pub(super) fn butterfly(a: &mut [f32], b: &mut [f32]) {
+    for (a, b) in a.iter_mut().zip(b) {
+        (*a, *b) = (*a + *b, *a - *b);
+    }
+}
+
+/// `out[i] = vector[i] * scale - centroid[i]`.
+#[inline(always)]
+pub(super) fn residual(vector: &[f32], scale: f32, centroid: &[f32], out: &mut [f32]) {
+    for ((out, vector), centroid) in out.iter_mut().zip(vector).zip(centroid) {
+        *out = vector * scale - centroid;
+    }
+}
+
+/// Sums and sign bits of a rotated residual; see `moments::moments`.
+pub(super) fn moments(residual: &[f32], centroid: &[f32], bits: &mut [u8]) -> Moments {
+    bits.fill(0);
+    for (i, value) in residual.iter().enumerate() {
+        bits[i / 8] |= u8::from(value.is_sign_positive()) << (i % 8);
+    }
+    Moments {
+        absolute: sum_by_eights(residual, residual, |x, _| x.abs()),
+        squared: dot(residual, residual),
+        along: dot(residual, centroid),
+    }
+}
+
+/// Table of 16 entries per four dimensions: entry `e` is the sum of the four values, signed `+`
+/// where `e` has their bit and `-` elsewhere, less the smallest such sum, in units of the returned
+/// step, which lets the largest entry of all be [`Terms::ENTRY_MAX`]. The step is 0, and so are the
+/// entries, where a step would be too small to divide by.
+#[inline(always)]
+pub(super) fn fill_table(residual: &[f32], table: &mut [u8]) -> f32 {
+    const STEP_MIN: f32 = 1e-36;
+    let (fours, _) = residual.as_chunks::<4>();
+    let (entries, _) = table.as_chunks_mut::<16>();
+    // Bits of floats that are not negative are ordered like the floats.
+    let widest = fours.iter().fold(0, |widest, q| {
+        let width = (q[0].abs() + q[1].abs()) + (q[2].abs() + q[3].abs());
+        widest.max(width.to_bits())
+    });
+    let step = 2.0 * f32::from_bits(widest) / f32::from(Terms::ENTRY_MAX);
+    if step < STEP_MIN {
+        table.fill(0);
+        return 0.0;
+    }
+    let doubled = 2.0 / step;
+    for (q, entries) in fours.iter().zip(entries) {
+        let q = [
+            q[0] * doubled,
+            q[1] * doubled,
+            q[2] * doubled,
+            q[3] * doubled,
+        ];
+        let base = (0.0 - q[0].min(0.0) - q[1].min(0.0)) - (q[2].min(0.0) + q[3].min(0.0)) + 0.5;
+        for (e, entry) in entries.iter_mut().enumerate() {
+            let pick = |i: usize| if e >> i & 1 == 1 { q[i] } else { 0.0 };
+            let value = base + ((pick(0) + pick(1)) + (pick(2) + pick(3)));
+            *entry = (value as i32).clamp(0, i32::from(Terms::ENTRY_MAX)) as u8;
+        }
+    }
+    step
+}
+
+/// Estimates and lower bounds of a group's rows; see [`Terms`] for the formula.
+pub(super) fn scan_group(
+    scan: &Scan<'_>,
+    estimates: &mut [f32; GROUP_ROWS],
+    lower: &mut [f32; GROUP_ROWS],
+) {
+    let mut sums = [0u32; GROUP_ROWS];
+    for (lines, entries) in scan
+        .codes
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .zip(scan.table.as_chunks::<16>().0)
+    {
+        for (half, line) in lines.iter().enumerate() {
+            for (b, &codes) in line.0.iter().enumerate() {
+                let row = half * 128 + b / 2 + (b % 2) * 32;
+                sums[row] += u32::from(entries[usize::from(codes & 15)]);
+                sums[row + 64] += u32::from(entries[usize::from(codes >> 4)]);
+            }
+        }
+    }
+    let (terms, factors) = (&scan.terms, scan.factors);
+    for row in 0..GROUP_ROWS {
+        let along = sums[row] as f32 * terms.step + terms.offset;
+        let error = f32::from_bits(u32::from(factors.error[row]) << 16);
+        let estimate = factors.add[row] + terms.shared - factors.scale[row] * along;
+        estimates[row] = estimate;
+        lower[row] = estimate - error * terms.spread - terms.slack;
+    }
+}
+
+/// Bit `i % 64` of word `i / 64` is set where `values[i] <= threshold`.
+pub(super) fn mask_below(values: &[f32; GROUP_ROWS], threshold: f32) -> [u64; GROUP_ROWS / 64] {
+    let mut words = [0; GROUP_ROWS / 64];
+    for (i, &value) in values.iter().enumerate() {
+        words[i / 64] |= u64::from(value <= threshold) << (i % 64);
+    }
+    words
+}
