@@ -4,12 +4,14 @@ pub mod io;
 pub mod kernel;
 
 mod collection;
+mod document;
 mod engine;
 mod filter;
 mod log;
 mod options;
 mod manifest;
 mod points;
+mod search;
 mod storage;
 
 pub use engine::Engine;

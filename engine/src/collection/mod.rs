@@ -1,9 +1,11 @@
 //! One collection: its log, points and indexes, kept in step.
 
+mod compact;
 mod maintain;
 mod open;
-mod read;
-mod write;
+pub(crate) mod read;
+mod snapshot;
+pub(crate) mod write;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -53,8 +55,6 @@ pub(crate) struct Collection {
 struct Writing {
     log: Writer,
     outcomes: Outcomes,
-    /// What each log file holds, for compaction; brought up to date by writers.
-    stalled: bool,
 }
 
 impl Collection {
@@ -115,7 +115,12 @@ impl Collection {
             synced: self.syncer.synced(),
             log_files: view.files.len() as u64,
             log_bytes: view.files.iter().map(|file| file.settled_bytes()).sum(),
-            dead_rows: view.tombstones.len(),
+            dead_rows: view
+                .files
+                .iter()
+                .map(|file| file.stored_rows())
+                .sum::<u64>()
+                .saturating_sub(view.count()),
             memory_bytes: memory as u64,
             fields: fields.describe(),
         }

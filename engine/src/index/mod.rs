@@ -13,6 +13,7 @@ mod codes;
 mod quantizer;
 mod query_code;
 mod rotation;
+pub(crate) mod tail;
 #[cfg(test)]
 mod tests;
 

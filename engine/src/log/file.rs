@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use nearfield_model::{Error, ErrorKind, IdRef, Result};
 use xxhash_rust::xxh3::xxh3_64;
@@ -86,6 +86,8 @@ pub(crate) struct RecordPlace {
     offset: u32,
     /// The matrix's offset in units of [`ALIGNMENT`].
     vectors: u32,
+    /// Rows that compaction left.
+    pub(crate) stored: u32,
     /// A bit per section that was verified since the file was opened, and [`COMPACTED`].
     state: AtomicU8,
 }
@@ -103,8 +105,32 @@ impl RecordPlace {
             rows: header.rows,
             offset: (offset / ALIGNMENT) as u32,
             vectors: (vectors / ALIGNMENT) as u32,
+            stored: header.stored,
             state: AtomicU8::new(state),
         }
+    }
+
+    /// Bytes of a place in a checkpoint.
+    pub(crate) const BYTES: usize = 24;
+
+    /// The place as a checkpoint keeps it.
+    pub(crate) fn to_bytes(&self) -> [u8; RecordPlace::BYTES] {
+        let mut bytes = [0; RecordPlace::BYTES];
+        let compacted = u32::from(self.state.load(Ordering::Relaxed) & COMPACTED != 0);
+        let fields = [self.first_row, self.rows, self.offset, self.vectors, self.stored, compacted];
+        for (bytes, field) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(fields) {
+            *bytes = field.to_le_bytes();
+        }
+        bytes
+    }
+
+    /// The place that a checkpoint kept. Its sections are verified at their first touch.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<RecordPlace> {
+        let fields: [[u8; 4]; 6] = bytes.as_chunks::<4>().0.try_into().ok()?;
+        let [first_row, rows, offset, vectors, stored, compacted] = fields.map(u32::from_le_bytes);
+        first_row.checked_add(rows)?;
+        let state = AtomicU8::new(if compacted != 0 { COMPACTED } else { 0 });
+        Some(RecordPlace { first_row, rows, offset, vectors, stored, state })
     }
 
     /// The record's offset in bytes.
@@ -121,6 +147,7 @@ pub(crate) struct LogFile {
     pub(crate) file: Arc<dyn File>,
     map: Map,
     records: boxcar::Vec<RecordPlace>,
+    stored: AtomicU64,
 }
 
 impl LogFile {
@@ -135,7 +162,7 @@ impl LogFile {
         let map = file
             .map(map_bytes.max(FILE_HEADER_BYTES))
             .map_err(|error| storage::error("map", &path, &error))?;
-        Ok(LogFile { header, path, file, map, records: boxcar::Vec::new() })
+        Ok(LogFile { header, path, file, map, records: boxcar::Vec::new(), stored: AtomicU64::new(0) })
     }
 
     /// Opens a file that is there and reads its header; `None` if there is no valid one.
@@ -156,7 +183,13 @@ impl LogFile {
 
     /// Adds the place of a record; places come in the order of their rows.
     pub(crate) fn push(&self, place: RecordPlace) {
+        self.stored.fetch_add(place.stored.into(), Ordering::Relaxed);
         self.records.push(place);
+    }
+
+    /// Rows that the file stores, dead ones included.
+    pub(crate) fn stored_rows(&self) -> u64 {
+        self.stored.load(Ordering::Relaxed)
     }
 
     /// The places of records with rows, in order.
@@ -282,12 +315,7 @@ impl LogFile {
         let offset = matrix + position as u64 * row_bytes;
         let missing = || self.corrupt(offset, Section::Vectors.as_str());
         let scale = if schema.has_scales() {
-            let stored = if place.state.load(Ordering::Relaxed) & COMPACTED == 0 {
-                place.rows
-            } else {
-                self.record_header(place.offset())?.stored
-            };
-            let scales = schema.scales_offset(stored as usize) as u64;
+            let scales = schema.scales_offset(place.stored as usize) as u64;
             let scale = self.map.floats(matrix + scales + position as u64 * 4, 1);
             *scale.and_then(<[f32]>::first).ok_or_else(missing)?
         } else {
@@ -317,6 +345,25 @@ impl LogFile {
         ids::get(bytes, header.numeric_ids, header.stored as usize, position)
             .map(Some)
             .ok_or_else(|| self.corrupt(place.offset(), "an id"))
+    }
+
+    /// Hands the rows that a record stores and their ids to `visit`, in order.
+    pub(crate) fn visit_ids(
+        &self,
+        place: &RecordPlace,
+        visit: &mut dyn FnMut(u32, IdRef<'_>),
+    ) -> Result<()> {
+        let header = self.record_header(place.offset())?;
+        let bytes = self.section(place, &header, Section::Ids)?;
+        let bytes = bytes.get(..header.ids_bytes as usize).unwrap_or_default();
+        let list = if header.compacted { self.list(place, &header)? } else { &[] };
+        for position in 0..header.stored as usize {
+            let id = ids::get(bytes, header.numeric_ids, header.stored as usize, position)
+                .ok_or_else(|| self.corrupt(place.offset(), "an id"))?;
+            let relative = list.get(position).map_or(position as u32, |row| u32::from_le_bytes(*row));
+            visit(header.first_row + relative, id);
+        }
+        Ok(())
     }
 
     /// The metadata of a row, as JSON text, if it has any.

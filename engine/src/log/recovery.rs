@@ -48,10 +48,16 @@ pub(crate) struct Recovered {
     pub(crate) cut: Option<Cut>,
 }
 
-/// Takes a record of the log that is whole: its file, offset and header.
-pub(crate) type Visit<'v> = dyn FnMut(&Arc<LogFile>, u64, &Header) -> Result<()> + 'v;
+/// Takes what a recovery finds.
+pub(crate) trait Replay {
+    /// A file was opened; its records follow.
+    fn opened(&mut self, file: &Arc<LogFile>) -> Result<()>;
 
-/// Opens the log in `place` and hands every record behind `start` to `visit`.
+    /// A record is whole; it lies at `offset` of `file`.
+    fn record(&mut self, file: &Arc<LogFile>, offset: u64, header: &Header) -> Result<()>;
+}
+
+/// Opens the log in `place` and hands every record behind `start` to `replay`.
 ///
 /// `generations` names the files that compaction replaced; `confirmed` is the last write that
 /// is known to have been on disk; `same_boot` tells that the machine has not restarted since
@@ -65,10 +71,10 @@ pub(crate) fn recover(
     confirmed: u64,
     same_boot: bool,
     repair: bool,
-    visit: &mut Visit<'_>,
+    replay: &mut dyn Replay,
 ) -> Result<Recovered> {
     let paths = log_paths(place, generations)?;
-    let mut replay = Replay {
+    let mut search = Search {
         place,
         start,
         synced: confirmed.max(start.sequence),
@@ -82,7 +88,7 @@ pub(crate) fn recover(
     };
     let mut fault = None;
     for (number, path) in &paths {
-        match replay.file(*number, path, visit)? {
+        match search.file(*number, path, replay)? {
             Ending::Clean => {}
             Ending::Fault(offset) => {
                 fault = Some((*number, offset));
@@ -92,14 +98,14 @@ pub(crate) fn recover(
     }
     let cut = match fault {
         Some((number, offset)) => {
-            let written = replay.judge(&paths, number, offset, same_boot)?;
-            let cut = replay.cut(&paths, number, offset)?;
+            let written = search.judge(&paths, number, offset, same_boot)?;
+            let cut = search.cut(&paths, number, offset)?;
             // Only zeros: a file that was made ahead and never used.
             written.then_some(cut)
         }
         None => None,
     };
-    replay.finish(cut)
+    search.finish(cut)
 }
 
 /// The log's files by number, without those that compaction replaced.
@@ -126,7 +132,7 @@ fn log_paths(
     Ok(paths)
 }
 
-struct Replay<'a> {
+struct Search<'a> {
     place: &'a Place,
     start: Start,
     /// The last write that is proven to have been on disk.
@@ -149,8 +155,8 @@ enum Ending {
     Fault(u64),
 }
 
-impl Replay<'_> {
-    fn file(&mut self, number: u64, path: &Path, visit: &mut Visit<'_>) -> Result<Ending> {
+impl Search<'_> {
+    fn file(&mut self, number: u64, path: &Path, replay: &mut dyn Replay) -> Result<Ending> {
         let io = &*self.place.io;
         let planned = self.place.planned_bytes(number);
         let Some(file) = LogFile::open(io, path, planned)? else {
@@ -164,6 +170,7 @@ impl Replay<'_> {
         let file = Arc::new(file);
         if number < self.start.file {
             file.settle(length)?;
+            replay.opened(&file)?;
             self.files.push(file);
             return Ok(Ending::Clean);
         }
@@ -178,6 +185,7 @@ impl Replay<'_> {
             return Ok(Ending::Fault(0));
         }
         let relaxed = header.generation > 0 || self.after_compacted();
+        replay.opened(&file)?;
         self.files.push(file.clone());
         loop {
             self.position = position;
@@ -189,7 +197,7 @@ impl Replay<'_> {
                     self.rows = header.first_row + header.rows;
                     self.previous = checksum;
                     self.synced = self.synced.max(header.synced);
-                    visit(&file, position, &header)?;
+                    replay.record(&file, position, &header)?;
                     position = end;
                 }
                 Next::Mark(header) => {
@@ -361,7 +369,7 @@ impl Replay<'_> {
     }
 
     fn finish(self, cut: Option<Cut>) -> Result<Recovered> {
-        let Replay { place, start, mut files, sequence, rows, previous, mut position, .. } = self;
+        let Search { place, start, mut files, sequence, rows, previous, mut position, .. } = self;
         let missing = || corruption(&place.directory, 0, "a log file is missing: the log");
         if files.last().map_or(0, |file| file.header.number) < start.file {
             return Err(missing());

@@ -2,7 +2,7 @@
 
 use std::io::IoSlice;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nearfield_model::{Error, Result};
 
@@ -81,10 +81,13 @@ pub(crate) struct Writer {
     /// The checksum of the last record.
     previous: u64,
     /// The next file, made ahead.
-    next: Option<(u64, Arc<dyn File>)>,
-    /// Where the current file is as long as it was written ahead.
+    ahead: Ahead,
+    /// The write that the last mark stands behind.
     marked: u64,
 }
+
+/// The next file, made ahead by another thread, which holds this meanwhile.
+pub(crate) type Ahead = Arc<Mutex<Option<(u64, Arc<dyn File>)>>>;
 
 /// Where the log ends, as recovery found it.
 #[derive(Debug)]
@@ -144,7 +147,7 @@ impl Writer {
             sequence: end.sequence,
             rows: end.rows,
             previous: end.previous,
-            next: None,
+            ahead: Ahead::default(),
             marked: 0,
         }
     }
@@ -196,27 +199,8 @@ impl Writer {
         header.previous = self.previous;
 
         let offset = self.position;
-        let (head, checksum) = header.encode();
-        let gap = |section: Section| {
-            let (start, length) = header.section(section);
-            &PADDING[..(super::record::align(start + length) - start - length) as usize]
-        };
-        self.write(
-            offset,
-            &[
-                IoSlice::new(&head),
-                IoSlice::new(sections.ids),
-                IoSlice::new(sections.list),
-                IoSlice::new(gap(Section::Ids)),
-                IoSlice::new(sections.matrix),
-                IoSlice::new(sections.gap()),
-                IoSlice::new(sections.scales),
-                IoSlice::new(gap(Section::Vectors)),
-                IoSlice::new(sections.metadata[0]),
-                IoSlice::new(sections.metadata[1]),
-                IoSlice::new(gap(Section::Metadata)),
-            ],
-        )?;
+        let checksum = write_record(&*self.file.file, offset, header, sections)
+            .map_err(|error| self.syncer.fail(&self.file.path, &error))?;
         self.file.settle(offset + bytes)?;
         self.position += bytes;
         self.sequence = header.sequence;
@@ -256,10 +240,18 @@ impl Writer {
             .map_err(|error| self.syncer.fail(&self.file.path, &error))
     }
 
+    /// Begins the next file, so that all records are in files that are final.
+    pub(crate) fn seal(&mut self) -> Result<()> {
+        self.syncer.check()?;
+        if self.position > FILE_HEADER_BYTES { self.roll(0) } else { Ok(()) }
+    }
+
     /// Begins the next file, large enough for a record of `bytes`.
     fn roll(&mut self, bytes: u64) -> Result<()> {
         let number = self.file.header.number + 1;
-        let made = match self.next.take() {
+        // Waits for a file that is being made right now.
+        let ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let made = match ahead {
             Some((ahead, file)) if ahead == number => Ok(file),
             _ => self.place.make(number, 0),
         };
@@ -278,28 +270,13 @@ impl Writer {
         Ok(())
     }
 
-    /// The number and size of the next file, if it is time to make it ahead.
-    pub(crate) fn wants_ahead(&self) -> Option<(u64, u64)> {
+    /// What makes the next file ahead, if it is time.
+    pub(crate) fn wants_ahead(&self) -> Option<MakeAhead> {
         let number = self.file.header.number + 1;
         let due = self.place.io.writes_ahead()
-            && self.next.is_none()
             && self.position * 4 > self.limit
             && self.syncer.synced() > 0;
-        due.then(|| (number, self.place.planned_bytes(number)))
-    }
-
-    /// Takes a file that was made ahead; false if it came too late.
-    pub(crate) fn offer(&mut self, number: u64, file: Arc<dyn File>) -> bool {
-        let wanted = number == self.file.header.number + 1 && self.next.is_none();
-        if wanted {
-            self.next = Some((number, file));
-        }
-        wanted
-    }
-
-    /// The place, for making a file ahead without holding the writer.
-    pub(crate) fn place(&self) -> &Place {
-        &self.place
+        due.then(|| MakeAhead { number, place: self.place.clone(), ahead: self.ahead.clone() })
     }
 
     /// Cuts what was written ahead, when the store closes.
@@ -309,7 +286,8 @@ impl Writer {
         } else {
             0
         };
-        if let Some((number, _)) = self.next.take() {
+        let ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((number, _)) = ahead {
             let _left_over = self.place.io.remove(&self.place.path(number, 0));
         }
         self.file
@@ -319,9 +297,54 @@ impl Writer {
     }
 }
 
-/// Makes the file `number` ahead, full of zeros that are on disk.
-pub(crate) fn make_ahead(place: &Place, number: u64, bytes: u64) -> std::io::Result<Arc<dyn File>> {
-    place.make(number, bytes)
+/// Writes a record at `offset`; gives its checksum.
+pub(crate) fn write_record(
+    file: &dyn File,
+    offset: u64,
+    header: &Header,
+    sections: &Sections<'_>,
+) -> std::io::Result<u64> {
+    let (head, checksum) = header.encode();
+    let padding = |section: Section| {
+        let (start, length) = header.section(section);
+        IoSlice::new(&PADDING[..(super::record::align(start + length) - start - length) as usize])
+    };
+    let parts = [
+        IoSlice::new(&head),
+        IoSlice::new(sections.ids),
+        IoSlice::new(sections.list),
+        padding(Section::Ids),
+        IoSlice::new(sections.matrix),
+        IoSlice::new(sections.gap()),
+        IoSlice::new(sections.scales),
+        padding(Section::Vectors),
+        IoSlice::new(sections.metadata[0]),
+        IoSlice::new(sections.metadata[1]),
+        padding(Section::Metadata),
+    ];
+    file.write_at(offset, &parts)?;
+    Ok(checksum)
+}
+
+/// Makes the next file ahead, without holding the writer.
+#[derive(Debug)]
+pub(crate) struct MakeAhead {
+    number: u64,
+    place: Place,
+    ahead: Ahead,
+}
+
+impl MakeAhead {
+    /// Makes the file, full of zeros that are on disk, unless it is there. If it cannot be
+    /// made, the writer tries again when it needs it, and reports.
+    pub(crate) fn run(self) {
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        if ahead.is_none()
+            && let Ok(file) = self.place.make(self.number, self.place.planned_bytes(self.number))
+        {
+            *ahead = Some((self.number, file));
+        }
+    }
 }
 
 fn begin_file(
