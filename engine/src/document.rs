@@ -69,7 +69,10 @@ pub(crate) fn load<T: DeserializeOwned>(
     if header[8..12] != VERSION.to_le_bytes() {
         return Err(Error::new(
             ErrorKind::Unsupported,
-            format!("{} was written by a newer version; update this program", path.display()),
+            format!(
+                "{} was written by a newer version; update this program",
+                path.display()
+            ),
         ));
     }
     match serde_json::from_slice(&body) {

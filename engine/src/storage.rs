@@ -69,5 +69,8 @@ pub(crate) fn error(doing: &str, path: &Path, error: &io::Error) -> Error {
         io::ErrorKind::ReadOnlyFilesystem => "; the file system is read-only",
         _ => "",
     };
-    Error::new(ErrorKind::Storage, format!("cannot {doing} {path}: {error}{advice}"))
+    Error::new(
+        ErrorKind::Storage,
+        format!("cannot {doing} {path}: {error}{advice}"),
+    )
 }

@@ -6,7 +6,7 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use half::f16;
-use nearfield_model::{Compacted, Context, Ids, MetadataColumn, Metadata, Result, Storage};
+use nearfield_model::{Compacted, Context, Ids, Metadata, MetadataColumn, Result, Storage};
 
 use super::Collection;
 use crate::log::file::{FILE_HEADER_BYTES, FileHeader, LogFile, RecordPlace};
@@ -24,7 +24,11 @@ impl Collection {
         {
             let mut writing = self.writing();
             let view = self.view();
-            if view.files.last().is_some_and(|file| dead_rows(&view, file) > 0) {
+            if view
+                .files
+                .last()
+                .is_some_and(|file| dead_rows(&view, file) > 0)
+            {
                 writing.log.seal()?;
             }
         }
@@ -39,7 +43,11 @@ impl Collection {
             }
         }
         if replaced.is_empty() {
-            return Ok(Compacted { files: 0, bytes_before, bytes_after: bytes_before });
+            return Ok(Compacted {
+                files: 0,
+                bytes_before,
+                bytes_after: bytes_before,
+            });
         }
         {
             let _writing = self.writing();
@@ -53,16 +61,26 @@ impl Collection {
         }
         let mut next = manifest.clone();
         next.generations.extend(
-            replaced.values().map(|file| (file.header.number, file.header.generation)),
+            replaced
+                .values()
+                .map(|file| (file.header.number, file.header.generation)),
         );
         self.checkpoint_into(&mut next)?;
         *manifest = next;
-        for file in view.files.iter().filter(|file| replaced.contains_key(&file.header.number)) {
+        for file in view
+            .files
+            .iter()
+            .filter(|file| replaced.contains_key(&file.header.number))
+        {
             // What cannot be removed now is removed when the store is opened next.
             let _leftover = self.place.io.remove(&file.path);
         }
         let bytes_after = log_bytes(&self.view());
-        Ok(Compacted { files: replaced.len() as u64, bytes_before, bytes_after })
+        Ok(Compacted {
+            files: replaced.len() as u64,
+            bytes_before,
+            bytes_after,
+        })
     }
 
     /// Writes the next generation of a file, without its dead rows.
@@ -72,7 +90,10 @@ impl Collection {
         old: &Arc<LogFile>,
         replaced: &BTreeMap<u64, Arc<LogFile>>,
     ) -> Result<LogFile> {
-        let header = FileHeader { generation: old.header.generation + 1, ..old.header };
+        let header = FileHeader {
+            generation: old.header.generation + 1,
+            ..old.header
+        };
         let path = self.place.path(header.number, header.generation);
         let io = &*self.place.io;
         let fail = |error| storage::error("write", &path, &error);
@@ -80,12 +101,19 @@ impl Collection {
             io.remove(&path).map_err(fail)?;
         }
         let file = io.create(&path).map_err(fail)?;
-        file.write_at(0, &[IoSlice::new(&header.encode())]).map_err(fail)?;
+        file.write_at(0, &[IoSlice::new(&header.encode())])
+            .map_err(fail)?;
         let new = LogFile::new(header, path.clone(), file, old.settled_bytes())?;
-        let mut out = Output { file: &new, position: FILE_HEADER_BYTES, previous: header.previous };
+        let mut out = Output {
+            file: &new,
+            position: FILE_HEADER_BYTES,
+            previous: header.previous,
+        };
         let mut position = FILE_HEADER_BYTES;
         while position < old.settled_bytes() {
-            let Ok(record) = old.record_header(position) else { break };
+            let Ok(record) = old.record_header(position) else {
+                break;
+            };
             match record.kind {
                 Kind::Upsert | Kind::UpdateMetadata => {
                     self.keep_rows(view, old, position, &record, &mut out)?;
@@ -109,7 +137,10 @@ impl Collection {
         record: &Header,
         out: &mut Output<'_>,
     ) -> Result<()> {
-        let Some(place) = old.find(record.first_row).filter(|place| place.offset() == offset) else {
+        let Some(place) = old
+            .find(record.first_row)
+            .filter(|place| place.offset() == offset)
+        else {
             return Ok(());
         };
         old.verify_all(place)?;
@@ -142,13 +173,20 @@ impl Collection {
                     scales.extend_from_slice(&scale.to_le_bytes());
                 }
             }
-            metadata.push(old.metadata(place, row)?.map(Metadata::from_checked).as_ref())?;
+            metadata.push(
+                old.metadata(place, row)?
+                    .map(Metadata::from_checked)
+                    .as_ref(),
+            )?;
         }
         let (encoded, numeric_ids) = ids::encode(&Ids::from(kept_ids));
         let texts = if metadata.text().is_empty() {
             [&[][..], &[]]
         } else {
-            [bytemuck::cast_slice(metadata.ends()), metadata.text().as_bytes()]
+            [
+                bytemuck::cast_slice(metadata.ends()),
+                metadata.text().as_bytes(),
+            ]
         };
         let sections = Sections {
             ids: &encoded,
@@ -199,7 +237,10 @@ fn keep_delete(
     if list.is_empty() {
         return Ok(());
     }
-    let sections = Sections { list: &list, ..Sections::default() };
+    let sections = Sections {
+        list: &list,
+        ..Sections::default()
+    };
     out.record(&mut record.clone(), &sections).map(|_| ())
 }
 
@@ -230,7 +271,9 @@ fn dead_rows(view: &View, file: &LogFile) -> u64 {
         .records()
         .map(|place| {
             let end = (place.first_row + place.rows).min(view.rows);
-            (place.first_row..end).filter(|row| view.is_live(*row)).count() as u64
+            (place.first_row..end)
+                .filter(|row| view.is_live(*row))
+                .count() as u64
         })
         .sum();
     file.stored_rows().saturating_sub(live)

@@ -25,7 +25,11 @@ impl Collection {
 
     /// After a write: helps with the codes if they fall behind.
     pub(super) fn after_write(&self) {
-        let backlog = if self.options.background { UNENCODED_ROWS_MAX } else { 0 };
+        let backlog = if self.options.background {
+            UNENCODED_ROWS_MAX
+        } else {
+            0
+        };
         loop {
             let view = self.view();
             if self.tail.unencoded(view.rows) <= backlog {
@@ -71,7 +75,11 @@ impl Collection {
                 .iter()
                 .filter(|file| file.header.number <= start.file)
                 .map(|file| {
-                    if file.header.number == start.file { start.position } else { file.settled_bytes() }
+                    if file.header.number == start.file {
+                        start.position
+                    } else {
+                        file.settled_bytes()
+                    }
                 })
                 .sum()
         };
@@ -92,7 +100,10 @@ impl Collection {
     /// the caller changed in it. Gives the view that the checkpoint holds.
     pub(super) fn checkpoint_into(&self, manifest: &mut Manifest) -> Result<Arc<View>> {
         if self.is_closed() {
-            return Err(Error::new(ErrorKind::Unavailable, "the collection was dropped"));
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "the collection was dropped",
+            ));
         }
         let (view, outcomes, start) = {
             let writing = self.writing();
@@ -112,14 +123,26 @@ impl Collection {
         let io = &*self.place.io;
         let number = manifest.checkpoint + 1;
         let path = checkpoint_path(&self.place.directory, number);
-        checkpoint::write(io, &path, &view, &self.tail.chunks(), &self.fields, &outcomes)?;
+        checkpoint::write(
+            io,
+            &path,
+            &view,
+            &self.tail.chunks(),
+            &self.fields,
+            &outcomes,
+        )?;
         let old = manifest.checkpoint;
-        let next = Manifest { checkpoint: number, start, ..manifest.clone() };
+        let next = Manifest {
+            checkpoint: number,
+            start,
+            ..manifest.clone()
+        };
         next.save(io, &self.place.directory)?;
         *manifest = next;
         if old > 0 {
             let path = checkpoint_path(&self.place.directory, old);
-            io.remove(&path).map_err(|error| storage::error("remove", &path, &error))?;
+            io.remove(&path)
+                .map_err(|error| storage::error("remove", &path, &error))?;
         }
         Ok(view)
     }

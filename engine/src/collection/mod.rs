@@ -4,15 +4,14 @@ mod compact;
 mod maintain;
 mod open;
 pub(crate) mod read;
-mod snapshot;
+pub(crate) mod snapshot;
 pub(crate) mod write;
 
-use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use arc_swap::ArcSwap;
-use nearfield_model::Description;
+use nearfield_model::{Description, Error};
 
 use crate::filter::Fields;
 use crate::index::tail::Tail;
@@ -46,6 +45,8 @@ pub(crate) struct Collection {
     pub(crate) tail: Tail,
     /// What the files are, and the one task at a time that changes that.
     manifest: Mutex<Manifest>,
+    /// Why the checkpoint could not be used when the collection was opened.
+    checkpoint_fault: Option<Error>,
     /// Set when the collection is dropped or its store closes: maintenance stops.
     pub(crate) closed: AtomicBool,
 }
@@ -61,11 +62,6 @@ impl Collection {
     /// The newest view.
     pub(crate) fn view(&self) -> Arc<View> {
         self.view.load_full()
-    }
-
-    /// The folder that holds the collection's files.
-    pub(crate) fn directory(&self) -> &PathBuf {
-        &self.place.directory
     }
 
     fn writing(&self) -> MutexGuard<'_, Writing> {
@@ -90,6 +86,11 @@ impl Collection {
 
     fn manifest(&self) -> MutexGuard<'_, Manifest> {
         self.manifest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why the checkpoint could not be used when the collection was opened, if it could not.
+    pub(crate) fn checkpoint_fault(&self) -> Option<&Error> {
+        self.checkpoint_fault.as_ref()
     }
 
     /// What was cut from the end of the log in the past.

@@ -13,7 +13,6 @@ use crate::filter::leaves::Leaves;
 use crate::index::tail::Tail;
 use crate::log::checkpoint::{self, Checkpoint};
 use crate::log::file::{LogFile, RecordPlace, metadata_text, parse_file_name};
-use crate::log::ids;
 use crate::log::outcomes::{Outcome, Outcomes};
 use crate::log::record::{Header, Kind, Section};
 use crate::log::recovery::{Recovered, Replay, Start, recover};
@@ -23,7 +22,6 @@ use crate::manifest::{Manifest, checkpoint_path};
 use crate::options::Options;
 use crate::points::View;
 use crate::points::id_map::{IdMap, hash};
-use crate::points::tombstones::Tombstones;
 use crate::storage::{self, Schema};
 
 impl Collection {
@@ -33,7 +31,10 @@ impl Collection {
         io.create_directory(&place.directory)
             .map_err(|error| storage::error("make", &place.directory, &error))?;
         let first = Writer::first_file(place)?;
-        first.file.sync_data().map_err(|error| storage::error("sync", &first.path, &error))?;
+        first
+            .file
+            .sync_data()
+            .map_err(|error| storage::error("sync", &first.path, &error))?;
         Manifest::default().save(io, &place.directory)
     }
 
@@ -49,27 +50,34 @@ impl Collection {
     ) -> Result<Collection> {
         let io = place.io.clone();
         let mut manifest = Manifest::load(&*io, &place.directory)?.ok_or_else(|| {
-            crate::log::file::corruption(&place.directory, 0, "the collection's manifest is missing: it")
+            crate::log::file::corruption(
+                &place.directory,
+                0,
+                "the collection's manifest is missing: it",
+            )
         })?;
         if repair {
             remove_leftovers(&place, &manifest)?;
         }
-        let rotation_seed = u64::from_le_bytes(place.collection[..8].try_into().unwrap_or_default());
+        let rotation_seed =
+            u64::from_le_bytes(place.collection[..8].try_into().unwrap_or_default());
         let mut tail = Tail::new(&schema, rotation_seed);
         let mut checkpoint = Checkpoint::default();
         let mut start = Start::default();
+        let mut checkpoint_fault = None;
         if manifest.checkpoint > 0 {
             let path = checkpoint_path(&place.directory, manifest.checkpoint);
             match checkpoint::read(&*io, &path, &schema, &tail) {
                 Ok(read) => (checkpoint, start) = (read, manifest.start),
                 // The log holds all that a checkpoint does, so it is replayed whole.
-                Err(error) if error.kind() == ErrorKind::Corruption => {
+                Err(error) => {
+                    let missing = !io.exists(&path).unwrap_or(true);
+                    if error.kind() != ErrorKind::Corruption && !missing {
+                        return Err(error);
+                    }
                     tail = Tail::new(&schema, rotation_seed);
+                    checkpoint_fault = Some(error);
                 }
-                Err(error) if !io.exists(&path).unwrap_or(true) => {
-                    let _replayed_instead = error;
-                }
-                Err(error) => return Err(error),
             }
         }
         if start == Start::default() {
@@ -107,7 +115,18 @@ impl Collection {
             &mut loading,
         )?;
         loading.fill_ids()?;
-        let Loading { outcomes, collection: Parts { mut view, ids, fields, seed, .. }, .. } = loading;
+        let Loading {
+            outcomes,
+            collection:
+                Parts {
+                    mut view,
+                    ids,
+                    fields,
+                    seed,
+                    ..
+                },
+            ..
+        } = loading;
         // Rows that compaction dropped at the end of the log.
         (view.rows..end.rows).for_each(|row| {
             view.tombstones.insert(row);
@@ -138,6 +157,7 @@ impl Collection {
             fields: RwLock::new(fields),
             tail,
             manifest: Mutex::new(manifest),
+            checkpoint_fault,
             closed: AtomicBool::new(false),
         })
     }
@@ -157,7 +177,8 @@ fn remove_leftovers(place: &Place, manifest: &Manifest) -> Result<()> {
         let stale_checkpoint = name.ends_with(".checkpoint")
             && path != checkpoint_path(&place.directory, manifest.checkpoint);
         if stale_log || stale_checkpoint || name.ends_with(".new") {
-            io.remove(&path).map_err(|error| storage::error("remove", &path, &error))?;
+            io.remove(&path)
+                .map_err(|error| storage::error("remove", &path, &error))?;
         }
     }
     Ok(())
@@ -217,7 +238,9 @@ impl Loading<'_> {
         if std::mem::replace(&mut self.ids_filled, true) || self.start == Start::default() {
             return Ok(());
         }
-        let Parts { view, ids, seed, .. } = &mut self.collection;
+        let Parts {
+            view, ids, seed, ..
+        } = &mut self.collection;
         *ids = IdMap::with_capacity(view.count() as usize);
         for file in view.files.iter() {
             for place in file.records() {
@@ -238,7 +261,9 @@ impl Parts<'_> {
         // Rows that compaction dropped, between records and inside this one.
         let end = header.first_row + header.rows;
         let mut stored = Vec::with_capacity(header.stored as usize);
-        file.visit_ids(&place, &mut |row, id| stored.push((row, hash(self.seed, id))))?;
+        file.visit_ids(&place, &mut |row, id| {
+            stored.push((row, hash(self.seed, id)))
+        })?;
         let mut next = stored.iter().map(|(row, _)| *row).peekable();
         for row in self.view.rows..end {
             if next.next_if_eq(&row).is_none() {

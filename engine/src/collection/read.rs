@@ -52,19 +52,36 @@ impl Collection {
         Ok(Got { points })
     }
 
-    fn point(&self, view: &View, row: u32, with_vector: bool, with_metadata: bool) -> Result<Point> {
+    fn point(
+        &self,
+        view: &View,
+        row: u32,
+        with_vector: bool,
+        with_metadata: bool,
+    ) -> Result<Point> {
         Ok(Point {
             id: view.live_id(row)?.to_id(),
-            vector: if with_vector { Some(view.vector(&self.schema, row)?.0) } else { None },
-            metadata: if with_metadata { metadata(view, row)? } else { None },
+            vector: if with_vector {
+                Some(view.vector(&self.schema, row)?.0)
+            } else {
+                None
+            },
+            metadata: if with_metadata {
+                metadata(view, row)?
+            } else {
+                None
+            },
         })
     }
 
     pub(crate) fn scan(&self, context: &Context, request: &Scan) -> Result<Scanned> {
         let view = self.view();
         let first = u32::try_from(request.cursor.map_or(0, |cursor| cursor.0)).unwrap_or(u32::MAX);
-        let matching =
-            request.filter.as_ref().map(|filter| self.matching(&view, filter)).transpose()?;
+        let matching = request
+            .filter
+            .as_ref()
+            .map(|filter| self.matching(&view, filter))
+            .transpose()?;
         let mut rows: Box<dyn Iterator<Item = u32>> = match &matching {
             Some(matching) => {
                 let mut rows = matching.iter();

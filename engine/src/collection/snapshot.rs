@@ -29,18 +29,33 @@ impl Collection {
         let view = self.checkpoint_into(&mut manifest)?;
         let io = &*self.place.io;
         let start = manifest.start;
-        let mut copied = Copied { sequence: start.sequence, count: view.count(), bytes: 0 };
-        for file in view.files.iter().filter(|file| file.header.number <= start.file) {
+        let mut copied = Copied {
+            sequence: start.sequence,
+            count: view.count(),
+            bytes: 0,
+        };
+        for file in view
+            .files
+            .iter()
+            .filter(|file| file.header.number <= start.file)
+        {
             context.check()?;
             let last = file.header.number == start.file;
-            let bytes = if last { start.position } else { file.settled_bytes() };
+            let bytes = if last {
+                start.position
+            } else {
+                file.settled_bytes()
+            };
             let name = file_name(file.header.number, file.header.generation);
             copied.bytes += copy(io, &file.path, &directory.join(name), bytes)?;
         }
         let from = checkpoint_path(&self.place.directory, manifest.checkpoint);
         let to = checkpoint_path(directory, manifest.checkpoint);
         copied.bytes += copy(io, &from, &to, u64::MAX)?;
-        let own = Manifest { cuts: Vec::new(), ..manifest.clone() };
+        let own = Manifest {
+            cuts: Vec::new(),
+            ..manifest.clone()
+        };
         own.save(io, directory)?;
         Ok(copied)
     }
@@ -48,9 +63,16 @@ impl Collection {
 
 /// Copies the first `bytes` of a file, or all, and syncs the copy.
 pub(crate) fn copy(io: &dyn Io, from: &Path, to: &Path, bytes: u64) -> Result<u64> {
-    let source = io.open(from).map_err(|error| storage::error("read", from, &error))?;
-    let length = source.len().map_err(|error| storage::error("read", from, &error))?.min(bytes);
-    let target = io.create(to).map_err(|error| storage::error("write", to, &error))?;
+    let source = io
+        .open(from)
+        .map_err(|error| storage::error("read", from, &error))?;
+    let length = source
+        .len()
+        .map_err(|error| storage::error("read", from, &error))?
+        .min(bytes);
+    let target = io
+        .create(to)
+        .map_err(|error| storage::error("write", to, &error))?;
     let mut block = vec![0; COPY_STEP_BYTES];
     let mut at = 0;
     while at < length {
@@ -63,6 +85,8 @@ pub(crate) fn copy(io: &dyn Io, from: &Path, to: &Path, bytes: u64) -> Result<u6
             .map_err(|error| storage::error("write", to, &error))?;
         at += step as u64;
     }
-    target.sync_data().map_err(|error| storage::error("sync", to, &error))?;
+    target
+        .sync_data()
+        .map_err(|error| storage::error("sync", to, &error))?;
     Ok(length)
 }

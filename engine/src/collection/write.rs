@@ -51,7 +51,10 @@ impl Collection {
         };
         drop(writing);
         self.commit(outcome, request.durability)?;
-        Ok(Upserted { upserted: outcome.affected, sequence: outcome.sequence })
+        Ok(Upserted {
+            upserted: outcome.affected,
+            sequence: outcome.sequence,
+        })
     }
 
     pub(crate) fn delete(&self, context: &Context, request: &Delete<'_>) -> Result<Deleted> {
@@ -67,7 +70,10 @@ impl Collection {
         };
         drop(writing);
         self.commit(outcome, request.durability)?;
-        Ok(Deleted { deleted: outcome.affected, sequence: outcome.sequence })
+        Ok(Deleted {
+            deleted: outcome.affected,
+            sequence: outcome.sequence,
+        })
     }
 
     pub(crate) fn update_metadata(
@@ -89,7 +95,10 @@ impl Collection {
         };
         drop(writing);
         self.commit(outcome, request.durability)?;
-        Ok(MetadataUpdated { updated: outcome.affected, sequence: outcome.sequence })
+        Ok(MetadataUpdated {
+            updated: outcome.affected,
+            sequence: outcome.sequence,
+        })
     }
 
     /// Refuses vectors of another dimension.
@@ -106,12 +115,20 @@ impl Collection {
 
     /// A write without a request id is one that nobody can retry: all zeros.
     fn request_id(&self, context: &Context) -> RequestId {
-        context.request_id.unwrap_or(RequestId { client: [0; 16], number: 0 })
+        context.request_id.unwrap_or(RequestId {
+            client: [0; 16],
+            number: 0,
+        })
     }
 
     /// What came of this write at an earlier try.
     fn earlier(&self, writing: &Writing, id: &RequestId, kind: Kind) -> Result<Option<Outcome>> {
-        if *id == (RequestId { client: [0; 16], number: 0 }) {
+        if *id
+            == (RequestId {
+                client: [0; 16],
+                number: 0,
+            })
+        {
             return Ok(None);
         }
         match writing.outcomes.get(id) {
@@ -127,8 +144,7 @@ impl Collection {
         let view = self.view();
         match selection {
             Selection::Ids(ids) => {
-                let mut rows: Vec<u32> =
-                    self.find_rows(ids)?.1.into_iter().flatten().collect();
+                let mut rows: Vec<u32> = self.find_rows(ids)?.1.into_iter().flatten().collect();
                 rows.sort_unstable();
                 rows.dedup();
                 Ok(rows)
@@ -210,7 +226,15 @@ impl Collection {
         };
         let metadata = batch.metadata.as_ref().map(MetadataColumn::borrowed);
         let metadata = metadata.filter(|column| !column.text().is_empty());
-        let mut prepared = Prepared { header: header.clone(), hashes, leaves, ids, matrix, scales, metadata };
+        let mut prepared = Prepared {
+            header: header.clone(),
+            hashes,
+            leaves,
+            ids,
+            matrix,
+            scales,
+            metadata,
+        };
         prepared.sections().describe(&mut header)?;
         prepared.header = header;
         Ok(prepared)
@@ -249,9 +273,14 @@ impl Collection {
 
     fn append_delete(&self, writing: &mut Writing, id: RequestId, rows: &[u32]) -> Result<Outcome> {
         let list: Vec<u8> = rows.iter().flat_map(|row| row.to_le_bytes()).collect();
-        let mut header =
-            Header { affected: rows.len() as u32, ..Header::empty(Kind::Delete, id) };
-        let sections = Sections { list: &list, ..Sections::default() };
+        let mut header = Header {
+            affected: rows.len() as u32,
+            ..Header::empty(Kind::Delete, id)
+        };
+        let sections = Sections {
+            list: &list,
+            ..Sections::default()
+        };
         sections.describe(&mut header)?;
         writing.log.append(&mut header, &sections)?;
         let file = writing.log.end().0.clone();
@@ -262,7 +291,8 @@ impl Collection {
 
     /// A record is in the log and could not be applied: nothing may follow it.
     fn stop(&self, file: &LogFile, error: Error) -> Error {
-        self.syncer.fail(&file.path, &std::io::Error::other(error.to_string()));
+        self.syncer
+            .fail(&file.path, &std::io::Error::other(error.to_string()));
         error
     }
 
@@ -272,7 +302,12 @@ impl Collection {
             sequence: header.sequence,
             affected: header.affected.into(),
         };
-        if header.request != (RequestId { client: [0; 16], number: 0 }) {
+        if header.request
+            != (RequestId {
+                client: [0; 16],
+                number: 0,
+            })
+        {
             writing.outcomes.insert(&header.request, outcome);
         }
         outcome
@@ -336,7 +371,11 @@ impl Collection {
         let mut view = View::clone(&self.view.load());
         view.sequence = header.sequence;
         view.rows = view.rows.max(header.first_row + header.rows);
-        if !view.files.last().is_some_and(|last| Arc::ptr_eq(last, file)) {
+        if !view
+            .files
+            .last()
+            .is_some_and(|last| Arc::ptr_eq(last, file))
+        {
             Arc::make_mut(&mut view.files).push(file.clone());
         }
         view
@@ -372,7 +411,10 @@ impl Collection {
 impl Prepared<'_> {
     fn sections(&self) -> Sections<'_> {
         let metadata = match &self.metadata {
-            Some(column) => [bytemuck::cast_slice(column.ends()), column.text().as_bytes()],
+            Some(column) => [
+                bytemuck::cast_slice(column.ends()),
+                column.text().as_bytes(),
+            ],
             None => [&[][..], &[]],
         };
         Sections {
@@ -386,11 +428,7 @@ impl Prepared<'_> {
 }
 
 /// The row among `candidates` that has the same id as `row`.
-fn find_row(
-    view: &View,
-    candidates: impl Iterator<Item = u32>,
-    row: u32,
-) -> Result<Option<u32>> {
+fn find_row(view: &View, candidates: impl Iterator<Item = u32>, row: u32) -> Result<Option<u32>> {
     for candidate in candidates {
         if view.id(candidate)? == view.id(row)? {
             return Ok(Some(candidate));
@@ -405,7 +443,11 @@ pub(crate) fn scale(vector: &[f32]) -> Result<f32> {
     let norm = if squared.is_normal() {
         f64::from(squared).sqrt()
     } else {
-        vector.iter().map(|component| f64::from(*component).powi(2)).sum::<f64>().sqrt()
+        vector
+            .iter()
+            .map(|component| f64::from(*component).powi(2))
+            .sum::<f64>()
+            .sqrt()
     };
     let scale = (1.0 / norm) as f32;
     if norm == 0.0 {

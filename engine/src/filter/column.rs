@@ -44,7 +44,10 @@ impl Column {
     }
 
     /// The entries whose keys lie in `keys`, in no order.
-    pub(crate) fn range(&self, keys: std::ops::RangeInclusive<u64>) -> impl Iterator<Item = &Entry> {
+    pub(crate) fn range(
+        &self,
+        keys: std::ops::RangeInclusive<u64>,
+    ) -> impl Iterator<Item = &Entry> {
         let sorted = self.runs.iter().flat_map({
             let keys = keys.clone();
             move |run| {
@@ -53,7 +56,11 @@ impl Column {
                 run.get(start..end).unwrap_or_default()
             }
         });
-        sorted.chain(self.buffer.iter().filter(move |entry| keys.contains(&entry.key)))
+        sorted.chain(
+            self.buffer
+                .iter()
+                .filter(move |entry| keys.contains(&entry.key)),
+        )
     }
 
     /// All entries, in no order.
@@ -61,14 +68,12 @@ impl Column {
         self.runs.iter().flatten().chain(&self.buffer)
     }
 
-    /// How many entries there are.
-    pub(crate) fn len(&self) -> usize {
-        self.runs.iter().map(|run| run.len()).sum::<usize>() + self.buffer.len()
-    }
-
     /// Bytes that the column takes.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.runs.iter().map(|run| size_of_val(&**run)).sum::<usize>()
+        self.runs
+            .iter()
+            .map(|run| size_of_val(&**run))
+            .sum::<usize>()
             + self.buffer.capacity() * size_of::<Entry>()
     }
 

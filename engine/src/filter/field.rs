@@ -22,7 +22,10 @@ pub(crate) struct Bounds {
 
 impl Bounds {
     pub(crate) fn exact(rows: RoaringBitmap) -> Bounds {
-        Bounds { lower: rows.clone(), upper: rows }
+        Bounds {
+            lower: rows.clone(),
+            upper: rows,
+        }
     }
 }
 
@@ -111,9 +114,10 @@ impl Field {
     pub(crate) fn memory_bytes(&self) -> usize {
         self.rows.serialized_size()
             + match &self.values {
-                Values::Few(bitmaps) => {
-                    bitmaps.values().map(|rows| rows.serialized_size() + 64).sum::<usize>()
-                }
+                Values::Few(bitmaps) => bitmaps
+                    .values()
+                    .map(|rows| rows.serialized_size() + 64)
+                    .sum::<usize>(),
                 Values::Many(columns) => {
                     columns.numbers.memory_bytes()
                         + columns.strings.memory_bytes()
@@ -133,7 +137,8 @@ impl Columns {
     fn from_bitmaps(bitmaps: &BTreeMap<Value, RoaringBitmap>) -> Columns {
         let mut columns = Columns::default();
         for (value, rows) in bitmaps {
-            rows.iter().for_each(|row| columns.insert(row, value.as_ref()));
+            rows.iter()
+                .for_each(|row| columns.insert(row, value.as_ref()));
         }
         columns
     }
@@ -150,8 +155,16 @@ impl Columns {
             ValueRef::String(text) => {
                 let tag = text_tag(text);
                 match Time::parse(text) {
-                    Some(time) => self.times.push(Entry { key: time_key(time), tag, row }),
-                    None => self.strings.push(Entry { key: text_key(text), tag, row }),
+                    Some(time) => self.times.push(Entry {
+                        key: time_key(time),
+                        tag,
+                        row,
+                    }),
+                    None => self.strings.push(Entry {
+                        key: text_key(text),
+                        tag,
+                        row,
+                    }),
                 }
             }
         }
@@ -192,17 +205,26 @@ impl Columns {
                     Some(key) => rows(self.times.range(key..=key).filter(|entry| entry.tag == tag)),
                     None => {
                         let key = text_key(text);
-                        rows(self.strings.range(key..=key).filter(|entry| entry.tag == tag))
+                        rows(
+                            self.strings
+                                .range(key..=key)
+                                .filter(|entry| entry.tag == tag),
+                        )
                     }
                 };
-                Bounds { lower: RoaringBitmap::new(), upper: entries }
+                Bounds {
+                    lower: RoaringBitmap::new(),
+                    upper: entries,
+                }
             }
         }
     }
 
     fn range(&self, range: &Range) -> Bounds {
         let bounds = [&range.gt, &range.gte, &range.lt, &range.lte];
-        let is_time = bounds.iter().any(|bound| matches!(bound, Some(Bound::Time { .. })));
+        let is_time = bounds
+            .iter()
+            .any(|bound| matches!(bound, Some(Bound::Time { .. })));
         let (column, key): (_, fn(&Bound) -> u64) = if is_time {
             (&self.times, |bound| match bound {
                 Bound::Time { time, .. } => time_key(*time),
@@ -220,8 +242,15 @@ impl Columns {
         // A row at the very bound may lie on either side of it: it is looked at again.
         let inner = low.map_or(0, |low| low.saturating_add(1))
             ..=high.map_or(u64::MAX, |high| high.saturating_sub(1));
-        let inner = if inner.is_empty() { RoaringBitmap::new() } else { rows(column.range(inner)) };
-        Bounds { lower: inner, upper: rows(column.range(outer)) }
+        let inner = if inner.is_empty() {
+            RoaringBitmap::new()
+        } else {
+            rows(column.range(inner))
+        };
+        Bounds {
+            lower: inner,
+            upper: rows(column.range(outer)),
+        }
     }
 
     fn prefix(&self, prefix: &str) -> Bounds {
@@ -230,7 +259,10 @@ impl Columns {
         let rest = u64::MAX.checked_shr(8 * given).unwrap_or(0);
         let mut upper = rows(self.strings.range(first..=first | rest));
         upper |= rows(self.times.iter());
-        Bounds { lower: RoaringBitmap::new(), upper }
+        Bounds {
+            lower: RoaringBitmap::new(),
+            upper,
+        }
     }
 }
 
@@ -246,7 +278,11 @@ fn number_key(number: Number) -> (u64, u32) {
     let exact = Number::from_f64(rounded) == Some(number);
     // Zero has two representations that are one number.
     let bits = (rounded + 0.0).to_bits();
-    let key = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
+    let key = if bits >> 63 == 1 {
+        !bits
+    } else {
+        bits | 1 << 63
+    };
     (key, u32::from(!exact))
 }
 

@@ -69,7 +69,9 @@ impl Leaves {
     }
 
     fn text(&self, (start, end): (u32, u32)) -> &str {
-        self.text.get(start as usize..end as usize).unwrap_or_default()
+        self.text
+            .get(start as usize..end as usize)
+            .unwrap_or_default()
     }
 
     /// The row within the batch, path and value of each scalar.

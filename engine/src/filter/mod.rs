@@ -35,8 +35,14 @@ const UNINDEXED_NOTED_MAX: usize = 4 * FIELDS_MAX;
 impl Fields {
     /// An empty index that leaves out these paths.
     pub(crate) fn without(unindexed: &[String]) -> Fields {
-        let unindexed = unindexed.iter().map(|path| (path.as_str().into(), ())).collect();
-        Fields { unindexed, ..Fields::default() }
+        let unindexed = unindexed
+            .iter()
+            .map(|path| (path.as_str().into(), ()))
+            .collect();
+        Fields {
+            unindexed,
+            ..Fields::default()
+        }
     }
 
     /// Adds the scalars of a batch that begins at `first_row`.
@@ -98,7 +104,10 @@ impl Fields {
             }
             Filter::Not(filter) => {
                 let inner = self.bounds(filter, all);
-                Bounds { lower: all - inner.upper, upper: all - inner.lower }
+                Bounds {
+                    lower: all - inner.upper,
+                    upper: all - inner.lower,
+                }
             }
             Filter::Condition(condition) => {
                 let mut bounds = self.condition(condition, all);
@@ -109,7 +118,11 @@ impl Fields {
         }
     }
 
-    fn condition(&self, Condition { field: path, test }: &Condition, all: &RoaringBitmap) -> Bounds {
+    fn condition(
+        &self,
+        Condition { field: path, test }: &Condition,
+        all: &RoaringBitmap,
+    ) -> Bounds {
         if *test == Test::Exists {
             let mut rows = RoaringBitmap::new();
             if let Some(field) = self.fields.get(path.as_str()) {
@@ -121,9 +134,15 @@ impl Fields {
             return Bounds { lower: rows, upper };
         }
         if self.is_blind(path) {
-            return Bounds { lower: RoaringBitmap::new(), upper: all.clone() };
+            return Bounds {
+                lower: RoaringBitmap::new(),
+                upper: all.clone(),
+            };
         }
-        self.fields.get(path.as_str()).map(|field| field.evaluate(test)).unwrap_or_default()
+        self.fields
+            .get(path.as_str())
+            .map(|field| field.evaluate(test))
+            .unwrap_or_default()
     }
 
     /// What is indexed, for people.
@@ -154,8 +173,10 @@ fn below<'m, V>(
 ) -> impl Iterator<Item = (&'m Box<str>, &'m V)> {
     let prefix = format!("{parent}.");
     let from = (Bound::Included(prefix.as_str()), Bound::Unbounded);
-    map.range::<str, _>(from)
-        .take_while(move |(path, _)| path.strip_prefix(parent).is_some_and(|rest| rest.starts_with('.')))
+    map.range::<str, _>(from).take_while(move |(path, _)| {
+        path.strip_prefix(parent)
+            .is_some_and(|rest| rest.starts_with('.'))
+    })
 }
 
 /// What a filter selects before single rows are looked at.
@@ -178,7 +199,9 @@ pub(crate) fn select(fields: &Fields, view: &View, filter: &Filter) -> Selected 
             });
         }
     }
-    Selected { bounds: fields.bounds(filter, &all) }
+    Selected {
+        bounds: fields.bounds(filter, &all),
+    }
 }
 
 impl Selected {

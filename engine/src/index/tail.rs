@@ -48,7 +48,9 @@ impl Chunk {
         Chunk {
             quantizer,
             sample,
-            groups: std::iter::repeat_with(OnceLock::new).take(CHUNK_GROUPS).collect(),
+            groups: std::iter::repeat_with(OnceLock::new)
+                .take(CHUNK_GROUPS)
+                .collect(),
             claimed: AtomicU32::new(0),
             coded: AtomicU32::new(0),
         }
@@ -128,7 +130,10 @@ impl Tail {
     /// How many of the first `rows` rows are not coded.
     pub(crate) fn unencoded(&self, rows: u32) -> u32 {
         let chunks = self.chunks.load();
-        let coded: u32 = chunks.iter().map(|chunk| chunk.coded.load(Ordering::Acquire)).sum();
+        let coded: u32 = chunks
+            .iter()
+            .map(|chunk| chunk.coded.load(Ordering::Acquire))
+            .sum();
         rows.saturating_sub(coded * GROUP)
     }
 
@@ -137,7 +142,11 @@ impl Tail {
     pub(crate) fn encode_group(&self, schema: &Schema, view: &View) -> Result<bool> {
         let chunks = self.chunks.load_full();
         // All chunks but the last two are complete but for gaps, which stay.
-        for (number, chunk) in chunks.iter().enumerate().skip(chunks.len().saturating_sub(2)) {
+        for (number, chunk) in chunks
+            .iter()
+            .enumerate()
+            .skip(chunks.len().saturating_sub(2))
+        {
             let first = number as u32 * CHUNK_ROWS;
             let rows = view.rows.saturating_sub(first).min(CHUNK_ROWS);
             if let Some(group) = chunk.claim(rows) {
@@ -170,7 +179,9 @@ impl Tail {
             (first, there)
         };
         let step = (rows / SAMPLE_ROWS).max(1) as usize;
-        let sampled = (from..from + rows).step_by(step).filter(|row| view.is_live(*row));
+        let sampled = (from..from + rows)
+            .step_by(step)
+            .filter(|row| view.is_live(*row));
         let mut values = Vec::new();
         let mut scales = Vec::new();
         view.visit_vectors(schema, sampled, |_, vector, scale| {
@@ -178,7 +189,9 @@ impl Tail {
             scales.push(scale);
             Ok(())
         })?;
-        let rows = values.chunks_exact(schema.dimension).zip(scales.iter().copied());
+        let rows = values
+            .chunks_exact(schema.dimension)
+            .zip(scales.iter().copied());
         let mean = centroid(rows, schema.dimension);
         let quantizer = Quantizer::new(schema.metric, self.rotation.clone(), &mean);
         Ok(Chunk::new(quantizer, scales.len() as u32))
@@ -202,7 +215,9 @@ impl Tail {
             scales[position] = scale;
             Ok(())
         })?;
-        let rows = values.chunks_exact(schema.dimension).zip(scales.iter().copied());
+        let rows = values
+            .chunks_exact(schema.dimension)
+            .zip(scales.iter().copied());
         chunk.put(group, chunk.quantizer.encode(rows));
         Ok(())
     }
@@ -216,7 +231,10 @@ impl Tail {
         }
         let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
         let chunks = self.chunks.load_full();
-        if chunks.get(number).is_none_or(|current| current.sample != chunk.sample) {
+        if chunks
+            .get(number)
+            .is_none_or(|current| current.sample != chunk.sample)
+        {
             return Ok(());
         }
         let better = self.new_chunk(schema, view, first)?;
@@ -224,7 +242,10 @@ impl Tail {
             self.encode_into(&better, schema, view, first, group)?;
         }
         // Samples of dead rows may be small for good; one attempt is enough.
-        let better = Chunk { sample: better.sample.max(SAMPLE_ROWS), ..better };
+        let better = Chunk {
+            sample: better.sample.max(SAMPLE_ROWS),
+            ..better
+        };
         let mut chunks = Vec::clone(&chunks);
         chunks[number] = Arc::new(better);
         self.chunks.store(Arc::new(chunks));
@@ -234,7 +255,10 @@ impl Tail {
     /// Bytes that the codes take, about.
     pub(crate) fn memory_bytes(&self) -> usize {
         let chunks = self.chunks.load();
-        let groups: u32 = chunks.iter().map(|chunk| chunk.coded.load(Ordering::Acquire)).sum();
+        let groups: u32 = chunks
+            .iter()
+            .map(|chunk| chunk.coded.load(Ordering::Acquire))
+            .sum();
         groups as usize * CodeGroup::byte_len(self.rotation.padded())
     }
 }

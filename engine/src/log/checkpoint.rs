@@ -62,7 +62,11 @@ pub(crate) fn write(
         io.remove(path).map_err(fail)?;
     }
     let file = io.create(path).map_err(fail)?;
-    let mut out = Out { file: &*file, position: 0, body: Vec::new() };
+    let mut out = Out {
+        file: &*file,
+        position: 0,
+        body: Vec::new(),
+    };
     file.write_at(0, &[IoSlice::new(&MAGIC)]).map_err(fail)?;
     out.position = MAGIC.len() as u64;
 
@@ -77,7 +81,9 @@ pub(crate) fn write(
     }
     for log_file in view.files.iter() {
         out.u64(log_file.header.number);
-        let places = log_file.records().filter(|place| place.first_row < view.rows);
+        let places = log_file
+            .records()
+            .filter(|place| place.first_row < view.rows);
         places.for_each(|place| {
             out.body.extend_from_slice(&place.to_bytes());
         });
@@ -87,8 +93,8 @@ pub(crate) fn write(
         let first = number as u32 * CHUNK_ROWS;
         let (sample, centroid, groups) = chunk.parts();
         // Codes of rows that came after this view may be lost with those rows.
-        let groups = groups
-            .filter(|(group, _)| first + (group + 1) * GROUP_ROWS as u32 <= view.rows);
+        let groups =
+            groups.filter(|(group, _)| first + (group + 1) * GROUP_ROWS as u32 <= view.rows);
         out.u32(sample);
         centroid.iter().for_each(|component| {
             out.u32(component.to_bits());
@@ -99,7 +105,11 @@ pub(crate) fn write(
         }
         out.block(CHUNK).map_err(fail)?;
     }
-    let lock = || fields.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let lock = || {
+        fields
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    };
     let paths: Vec<Box<str>> = lock().fields.keys().cloned().collect();
     for path in paths {
         let Some(field) = lock().fields.get(&path).cloned() else {
@@ -118,12 +128,16 @@ pub(crate) fn write(
     out.block(UNINDEXED).map_err(fail)?;
     for (request, outcome) in outcomes.iter() {
         out.body.extend_from_slice(&request.client);
-        out.u64(request.number).u64(outcome.sequence).u64(outcome.affected);
+        out.u64(request.number)
+            .u64(outcome.sequence)
+            .u64(outcome.affected);
         out.u32(outcome.kind.into());
     }
     out.block(OUTCOMES).map_err(fail)?;
     out.block(END).map_err(fail)?;
-    file.sync_data().and_then(|()| io.sync_directory(path.parent().unwrap_or(Path::new(".")))).map_err(fail)
+    file.sync_data()
+        .and_then(|()| io.sync_directory(path.parent().unwrap_or(Path::new("."))))
+        .map_err(fail)
 }
 
 struct Out<'a> {
@@ -183,8 +197,11 @@ impl Out<'_> {
                 }
             }
             Values::Many(columns) => {
-                self.u32(1).bitmap(&columns.bools[0], rows).bitmap(&columns.bools[1], rows);
-                self.column(&columns.numbers, rows).column(&columns.strings, rows);
+                self.u32(1)
+                    .bitmap(&columns.bools[0], rows)
+                    .bitmap(&columns.bools[1], rows);
+                self.column(&columns.numbers, rows)
+                    .column(&columns.strings, rows);
                 self.column(&columns.times, rows);
             }
         }
@@ -197,7 +214,10 @@ impl Out<'_> {
         header[8..16].copy_from_slice(&(self.body.len() as u64).to_le_bytes());
         let sum = checksum(&[&header[..16], &self.body]);
         header[16..].copy_from_slice(&sum.to_le_bytes());
-        self.file.write_at(self.position, &[IoSlice::new(&header), IoSlice::new(&self.body)])?;
+        self.file.write_at(
+            self.position,
+            &[IoSlice::new(&header), IoSlice::new(&self.body)],
+        )?;
         self.position += (header.len() + self.body.len()) as u64;
         self.body.clear();
         Ok(())
@@ -217,7 +237,9 @@ pub(crate) fn read(io: &dyn Io, path: &Path, schema: &Schema, tail: &Tail) -> Re
         if kind == END {
             return Ok(checkpoint);
         }
-        checkpoint.take(kind, &mut body, schema, tail).ok_or_else(damaged)?;
+        checkpoint
+            .take(kind, &mut body, schema, tail)
+            .ok_or_else(damaged)?;
     }
 }
 
@@ -278,10 +300,20 @@ impl Checkpoint {
             OUTCOMES => {
                 while body.rest() > 0 {
                     let client = body.bytes(16)?.try_into().ok()?;
-                    let request = RequestId { client, number: body.u64()? };
+                    let request = RequestId {
+                        client,
+                        number: body.u64()?,
+                    };
                     let (sequence, affected) = (body.u64()?, body.u64()?);
                     let kind = u8::try_from(body.u32()?).ok()?;
-                    self.outcomes.insert(&request, Outcome { kind, sequence, affected });
+                    self.outcomes.insert(
+                        &request,
+                        Outcome {
+                            kind,
+                            sequence,
+                            affected,
+                        },
+                    );
                 }
             }
             _ => return None,
@@ -310,7 +342,13 @@ impl In {
         if magic != MAGIC {
             return Err(corruption(path, 0, "the checkpoint's header"));
         }
-        Ok(In { file, path: path.to_owned(), position: 8, block_offset: 8, length })
+        Ok(In {
+            file,
+            path: path.to_owned(),
+            position: 8,
+            block_offset: 8,
+            length,
+        })
     }
 
     fn block(&mut self) -> Result<(u32, Body)> {
@@ -322,16 +360,26 @@ impl In {
             return Err(damaged());
         }
         let mut header = [0; BLOCK_HEADER_BYTES];
-        self.file.read_at(self.position, &mut header).map_err(fail)?;
-        let mut fields = Body { bytes: header.to_vec(), at: 0 };
-        let (kind, zeros) = (fields.u32().ok_or_else(damaged)?, fields.u32().ok_or_else(damaged)?);
+        self.file
+            .read_at(self.position, &mut header)
+            .map_err(fail)?;
+        let mut fields = Body {
+            bytes: header.to_vec(),
+            at: 0,
+        };
+        let (kind, zeros) = (
+            fields.u32().ok_or_else(damaged)?,
+            fields.u32().ok_or_else(damaged)?,
+        );
         let length = fields.u64().ok_or_else(damaged)?;
         let sum = fields.u64().ok_or_else(damaged)?;
         if zeros != 0 || length > BLOCK_BYTES_MAX || length > left - BLOCK_HEADER_BYTES as u64 {
             return Err(damaged());
         }
         let mut bytes = vec![0; length as usize];
-        self.file.read_at(self.position + BLOCK_HEADER_BYTES as u64, &mut bytes).map_err(fail)?;
+        self.file
+            .read_at(self.position + BLOCK_HEADER_BYTES as u64, &mut bytes)
+            .map_err(fail)?;
         if checksum(&[&header[..16], &bytes]) != sum {
             return Err(damaged());
         }
@@ -382,7 +430,11 @@ impl Body {
         }
         let mut entries = Vec::with_capacity(count);
         for _ in 0..count {
-            entries.push(Entry { key: self.u64()?, tag: self.u32()?, row: self.u32()? });
+            entries.push(Entry {
+                key: self.u64()?,
+                tag: self.u32()?,
+                row: self.u32()?,
+            });
         }
         Some(Column::from_entries(entries))
     }
@@ -395,7 +447,11 @@ impl Body {
             for _ in 0..count {
                 let value = match self.u32()? {
                     0 => Value::Bool(self.u32()? != 0),
-                    1 => Value::Number(serde_json::from_str::<serde_json::Number>(self.text()?).ok().and_then(number)?),
+                    1 => Value::Number(
+                        serde_json::from_str::<serde_json::Number>(self.text()?)
+                            .ok()
+                            .and_then(number)?,
+                    ),
                     _ => Value::String(self.text()?.into()),
                 };
                 bitmaps.insert(value, self.bitmap()?);
@@ -404,14 +460,22 @@ impl Body {
         } else {
             let bools = [self.bitmap()?, self.bitmap()?];
             let (numbers, strings, times) = (self.column()?, self.column()?, self.column()?);
-            Values::Many(Box::new(Columns { bools, numbers, strings, times }))
+            Values::Many(Box::new(Columns {
+                bools,
+                numbers,
+                strings,
+                times,
+            }))
         };
         Some(Field { rows, values })
     }
 }
 
 fn number(number: serde_json::Number) -> Option<nearfield_model::Number> {
-    let whole = number.as_u64().map(Into::into).or_else(|| number.as_i64().map(Into::into));
+    let whole = number
+        .as_u64()
+        .map(Into::into)
+        .or_else(|| number.as_i64().map(Into::into));
     whole.or_else(|| nearfield_model::Number::from_f64(number.as_f64()?))
 }
 

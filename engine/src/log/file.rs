@@ -117,7 +117,14 @@ impl RecordPlace {
     pub(crate) fn to_bytes(&self) -> [u8; RecordPlace::BYTES] {
         let mut bytes = [0; RecordPlace::BYTES];
         let compacted = u32::from(self.state.load(Ordering::Relaxed) & COMPACTED != 0);
-        let fields = [self.first_row, self.rows, self.offset, self.vectors, self.stored, compacted];
+        let fields = [
+            self.first_row,
+            self.rows,
+            self.offset,
+            self.vectors,
+            self.stored,
+            compacted,
+        ];
         for (bytes, field) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(fields) {
             *bytes = field.to_le_bytes();
         }
@@ -130,7 +137,14 @@ impl RecordPlace {
         let [first_row, rows, offset, vectors, stored, compacted] = fields.map(u32::from_le_bytes);
         first_row.checked_add(rows)?;
         let state = AtomicU8::new(if compacted != 0 { COMPACTED } else { 0 });
-        Some(RecordPlace { first_row, rows, offset, vectors, stored, state })
+        Some(RecordPlace {
+            first_row,
+            rows,
+            offset,
+            vectors,
+            stored,
+            state,
+        })
     }
 
     /// The record's offset in bytes.
@@ -162,7 +176,14 @@ impl LogFile {
         let map = file
             .map(map_bytes.max(FILE_HEADER_BYTES))
             .map_err(|error| storage::error("map", &path, &error))?;
-        Ok(LogFile { header, path, file, map, records: boxcar::Vec::new(), stored: AtomicU64::new(0) })
+        Ok(LogFile {
+            header,
+            path,
+            file,
+            map,
+            records: boxcar::Vec::new(),
+            stored: AtomicU64::new(0),
+        })
     }
 
     /// Opens a file that is there and reads its header; `None` if there is no valid one.
@@ -183,7 +204,8 @@ impl LogFile {
 
     /// Adds the place of a record; places come in the order of their rows.
     pub(crate) fn push(&self, place: RecordPlace) {
-        self.stored.fetch_add(place.stored.into(), Ordering::Relaxed);
+        self.stored
+            .fetch_add(place.stored.into(), Ordering::Relaxed);
         self.records.push(place);
     }
 
@@ -219,7 +241,9 @@ impl LogFile {
 
     /// Declares everything before `end` final, so that it can be read through the map.
     pub(crate) fn settle(&self, end: u64) -> Result<()> {
-        self.file.settle(end).map_err(|error| storage::error("settle", &self.path, &error))
+        self.file
+            .settle(end)
+            .map_err(|error| storage::error("settle", &self.path, &error))
     }
 
     /// The header of the record at `offset`.
@@ -274,7 +298,9 @@ impl LogFile {
     /// Verifies all that is not verified yet of a record.
     pub(crate) fn verify_all(&self, place: &RecordPlace) -> Result<()> {
         let header = self.record_header(place.offset())?;
-        Section::ALL.into_iter().try_for_each(|section| self.verify(place, Some(&header), section))
+        Section::ALL
+            .into_iter()
+            .try_for_each(|section| self.verify(place, Some(&header), section))
     }
 
     /// Where among the stored rows of its record a row stands; `None` if compaction took it.
@@ -293,7 +319,11 @@ impl LogFile {
     /// The row list of a record: rows removed by a delete, or left by a compaction.
     pub(crate) fn list(&self, place: &RecordPlace, header: &Header) -> Result<&[[u8; 4]]> {
         let bytes = self.section(place, header, Section::Ids)?;
-        Ok(bytes.get(header.ids_bytes as usize..).unwrap_or_default().as_chunks().0)
+        Ok(bytes
+            .get(header.ids_bytes as usize..)
+            .unwrap_or_default()
+            .as_chunks()
+            .0)
     }
 
     /// The vector of a row, in `scratch` unless it can be borrowed, and its scale: 1 over its
@@ -322,11 +352,15 @@ impl LogFile {
             1.0
         };
         let vector = match schema.storage {
-            nearfield_model::Storage::F32 => {
-                self.map.floats(offset, schema.dimension).ok_or_else(missing)?
-            }
+            nearfield_model::Storage::F32 => self
+                .map
+                .floats(offset, schema.dimension)
+                .ok_or_else(missing)?,
             nearfield_model::Storage::F16 => {
-                let bytes = self.map.bytes(offset, row_bytes as usize).ok_or_else(missing)?;
+                let bytes = self
+                    .map
+                    .bytes(offset, row_bytes as usize)
+                    .ok_or_else(missing)?;
                 schema.widen(bytes, scratch);
                 scratch
             }
@@ -356,11 +390,17 @@ impl LogFile {
         let header = self.record_header(place.offset())?;
         let bytes = self.section(place, &header, Section::Ids)?;
         let bytes = bytes.get(..header.ids_bytes as usize).unwrap_or_default();
-        let list = if header.compacted { self.list(place, &header)? } else { &[] };
+        let list = if header.compacted {
+            self.list(place, &header)?
+        } else {
+            &[]
+        };
         for position in 0..header.stored as usize {
             let id = ids::get(bytes, header.numeric_ids, header.stored as usize, position)
                 .ok_or_else(|| self.corrupt(place.offset(), "an id"))?;
-            let relative = list.get(position).map_or(position as u32, |row| u32::from_le_bytes(*row));
+            let relative = list
+                .get(position)
+                .map_or(position as u32, |row| u32::from_le_bytes(*row));
             visit(header.first_row + relative, id);
         }
         Ok(())

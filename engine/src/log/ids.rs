@@ -10,7 +10,13 @@ const TEXT: u8 = 2;
 /// one little-endian `u32` end per id, then each id as a tag and its bytes.
 pub(crate) fn encode(ids: &Ids<'_>) -> (Vec<u8>, bool) {
     match ids {
-        Ids::U64(numbers) => (numbers.iter().flat_map(|number| number.to_le_bytes()).collect(), true),
+        Ids::U64(numbers) => (
+            numbers
+                .iter()
+                .flat_map(|number| number.to_le_bytes())
+                .collect(),
+            true,
+        ),
         Ids::Mixed(ids) => {
             let mut ends = Vec::with_capacity(ids.len() * 4);
             let mut body = Vec::new();
@@ -50,7 +56,10 @@ pub(crate) fn get(bytes: &[u8], numeric: bool, count: usize, position: usize) ->
         Some(u32::from_le_bytes(*end) as usize)
     };
     let start = position.checked_sub(1).map_or(Some(0), end_at)?;
-    let (tag, id) = bytes.get(count * 4..)?.get(start..end_at(position)?)?.split_first()?;
+    let (tag, id) = bytes
+        .get(count * 4..)?
+        .get(start..end_at(position)?)?
+        .split_first()?;
     match *tag {
         NUMBER => Some(IdRef::U64(u64::from_le_bytes(id.try_into().ok()?))),
         UUID => Some(IdRef::Uuid(Uuid::from_bytes(id.try_into().ok()?))),
@@ -68,7 +77,12 @@ mod tests {
         let uuid = "67e55044-10b1-426f-9247-bb680e5fe0c8";
         for ids in [
             Ids::from([1, u64::MAX]),
-            Ids::from(vec![Id::from(5), Id::from(uuid), Id::from("a"), Id::from("")]),
+            Ids::from(vec![
+                Id::from(5),
+                Id::from(uuid),
+                Id::from("a"),
+                Id::from(""),
+            ]),
         ] {
             let (bytes, numeric) = encode(&ids);
             for (position, id) in ids.iter().enumerate() {

@@ -28,14 +28,19 @@ impl Outcomes {
     /// The outcome of an earlier try, if it is remembered.
     pub(crate) fn get(&self, request: &RequestId) -> Option<Outcome> {
         let writes = self.clients.get(&request.client)?;
-        let found = writes.iter().rev().find(|(number, _)| *number == request.number);
+        let found = writes
+            .iter()
+            .rev()
+            .find(|(number, _)| *number == request.number);
         found.map(|(_, outcome)| *outcome)
     }
 
     /// Remembers an outcome, and forgets what is over the bounds.
     pub(crate) fn insert(&mut self, request: &RequestId, outcome: Outcome) {
-        if self.clients.len() >= OUTCOME_CLIENTS_MAX && !self.clients.contains_key(&request.client) {
-            let last = |writes: &VecDeque<(u64, Outcome)>| writes.back().map(|write| write.1.sequence);
+        if self.clients.len() >= OUTCOME_CLIENTS_MAX && !self.clients.contains_key(&request.client)
+        {
+            let last =
+                |writes: &VecDeque<(u64, Outcome)>| writes.back().map(|write| write.1.sequence);
             let silent = self.clients.iter().min_by_key(|(_, writes)| last(writes));
             if let Some(client) = silent.map(|(client, _)| *client) {
                 self.clients.remove(&client);
@@ -51,9 +56,15 @@ impl Outcomes {
     /// All outcomes, each client's in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (RequestId, Outcome)> {
         self.clients.iter().flat_map(|(client, writes)| {
-            writes
-                .iter()
-                .map(|(number, outcome)| (RequestId { client: *client, number: *number }, *outcome))
+            writes.iter().map(|(number, outcome)| {
+                (
+                    RequestId {
+                        client: *client,
+                        number: *number,
+                    },
+                    *outcome,
+                )
+            })
         })
     }
 }
@@ -65,17 +76,40 @@ mod tests {
     #[test]
     fn the_last_outcomes_of_a_client_are_remembered() {
         let mut outcomes = Outcomes::default();
-        let request = |number| RequestId { client: [1; 16], number };
+        let request = |number| RequestId {
+            client: [1; 16],
+            number,
+        };
         for number in 0..OUTCOMES_PER_CLIENT_MAX as u64 + 1 {
-            outcomes.insert(&request(number), Outcome { kind: 0, sequence: number, affected: 1 });
+            outcomes.insert(
+                &request(number),
+                Outcome {
+                    kind: 0,
+                    sequence: number,
+                    affected: 1,
+                },
+            );
         }
         assert_eq!(outcomes.get(&request(0)), None);
-        assert_eq!(outcomes.get(&request(7)).map(|outcome| outcome.sequence), Some(7));
+        assert_eq!(
+            outcomes.get(&request(7)).map(|outcome| outcome.sequence),
+            Some(7)
+        );
         for client in 0..OUTCOME_CLIENTS_MAX as u64 {
             let mut name = [0; 16];
             name[..8].copy_from_slice(&client.to_le_bytes());
-            let outcome = Outcome { kind: 0, sequence: 10_000 + client, affected: 1 };
-            outcomes.insert(&RequestId { client: name, number: 1 }, outcome);
+            let outcome = Outcome {
+                kind: 0,
+                sequence: 10_000 + client,
+                affected: 1,
+            };
+            outcomes.insert(
+                &RequestId {
+                    client: name,
+                    number: 1,
+                },
+                outcome,
+            );
         }
         assert_eq!(outcomes.get(&request(7)), None);
     }

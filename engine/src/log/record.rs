@@ -193,7 +193,10 @@ impl Header {
             compacted: flags & 2 != 0,
             sequence: fields.u64()?,
             synced: fields.u64()?,
-            request: RequestId { client: fields.take()?, number: fields.u64()? },
+            request: RequestId {
+                client: fields.take()?,
+                number: fields.u64()?,
+            },
             first_row: fields.u32()?,
             rows: fields.u32()?,
             stored: fields.u32()?,
@@ -251,7 +254,10 @@ mod tests {
 
     #[test]
     fn headers_round_trip_and_any_flipped_bit_is_noticed() {
-        let request = RequestId { client: [7; 16], number: 9 };
+        let request = RequestId {
+            client: [7; 16],
+            number: 9,
+        };
         let header = Header {
             numeric_ids: true,
             sequence: 3,

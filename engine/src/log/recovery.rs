@@ -109,10 +109,7 @@ pub(crate) fn recover(
 }
 
 /// The log's files by number, without those that compaction replaced.
-fn log_paths(
-    place: &Place,
-    generations: &BTreeMap<u64, u32>,
-) -> Result<BTreeMap<u64, PathBuf>> {
+fn log_paths(place: &Place, generations: &BTreeMap<u64, u32>) -> Result<BTreeMap<u64, PathBuf>> {
     let names = place
         .io
         .list(&place.directory)
@@ -125,7 +122,10 @@ fn log_paths(
             paths.insert(number, place.directory.join(name));
         }
     }
-    if let Some(missing) = generations.keys().find(|number| !paths.contains_key(number)) {
+    if let Some(missing) = generations
+        .keys()
+        .find(|number| !paths.contains_key(number))
+    {
         let path = place.path(*missing, generations[missing]);
         return Err(corruption(&path, 0, "the file is missing: it"));
     }
@@ -162,7 +162,10 @@ impl Search<'_> {
         let Some(file) = LogFile::open(io, path, planned)? else {
             return Ok(Ending::Fault(0));
         };
-        let length = file.file.len().map_err(|error| storage::error("read", path, &error))?;
+        let length = file
+            .file
+            .len()
+            .map_err(|error| storage::error("read", path, &error))?;
         let header = file.header;
         if header.collection != self.place.collection || header.number != number {
             return Err(corruption(path, 0, "the file's header"));
@@ -210,7 +213,9 @@ impl Search<'_> {
     }
 
     fn after_compacted(&self) -> bool {
-        self.files.last().is_some_and(|file| file.header.generation > 0)
+        self.files
+            .last()
+            .is_some_and(|file| file.header.generation > 0)
     }
 
     /// Whether a file goes on where the one before ended, and taking over from a compacted one.
@@ -244,7 +249,11 @@ impl Search<'_> {
         }
         if header.kind == Kind::Mark {
             let ours = header.sequence == self.sequence;
-            return Ok(if ours { Next::Mark(header) } else { Next::Nothing });
+            return Ok(if ours {
+                Next::Mark(header)
+            } else {
+                Next::Nothing
+            });
         }
         let in_order = header.sequence == self.sequence + 1 && header.first_row == self.rows
             || relaxed && header.sequence > self.sequence && header.first_row >= self.rows;
@@ -253,7 +262,9 @@ impl Search<'_> {
             return Ok(Next::Nothing);
         }
         self.buffer.resize(bytes as usize, 0);
-        file.file.read_at(position, &mut self.buffer).map_err(fail)?;
+        file.file
+            .read_at(position, &mut self.buffer)
+            .map_err(fail)?;
         let whole = Section::ALL.into_iter().all(|section| {
             let (start, length) = header.section(section);
             let bytes = self.buffer.get(start as usize..(start + length) as usize);
@@ -279,7 +290,11 @@ impl Search<'_> {
             clean = block.iter().all(|byte| *byte == 0);
             clean
         })?;
-        Ok(if clean { Ending::Clean } else { Ending::Fault(self.position) })
+        Ok(if clean {
+            Ending::Clean
+        } else {
+            Ending::Fault(self.position)
+        })
     }
 
     /// Refuses to cut at a fault if something confirmed lies there or behind. True if there
@@ -342,12 +357,7 @@ impl Search<'_> {
     }
 
     /// Cuts the log at a fault.
-    fn cut(
-        &mut self,
-        paths: &BTreeMap<u64, PathBuf>,
-        number: u64,
-        offset: u64,
-    ) -> Result<Cut> {
+    fn cut(&mut self, paths: &BTreeMap<u64, PathBuf>, number: u64, offset: u64) -> Result<Cut> {
         let io = &*self.place.io;
         let path = &paths[&number];
         let mut bytes = 0;
@@ -358,18 +368,40 @@ impl Search<'_> {
             let keep = if *behind == number { offset } else { 0 };
             bytes += file.len().map_err(fail)?.saturating_sub(keep);
             if self.repair && *behind == number && offset > 0 {
-                file.set_len(offset).and_then(|()| file.sync_data()).map_err(fail)?;
+                file.set_len(offset)
+                    .and_then(|()| file.sync_data())
+                    .map_err(fail)?;
             } else if self.repair {
                 drop(file);
-                io.remove(path).and_then(|()| io.sync_directory(&self.place.directory)).map_err(fail)?;
+                io.remove(path)
+                    .and_then(|()| io.sync_directory(&self.place.directory))
+                    .map_err(fail)?;
             }
         }
-        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Cut { file, offset, bytes, sequence: self.sequence })
+        let file = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        Ok(Cut {
+            file,
+            offset,
+            bytes,
+            sequence: self.sequence,
+        })
     }
 
     fn finish(self, cut: Option<Cut>) -> Result<Recovered> {
-        let Search { place, start, mut files, sequence, rows, previous, mut position, .. } = self;
+        let Search {
+            place,
+            start,
+            mut files,
+            sequence,
+            rows,
+            previous,
+            mut position,
+            ..
+        } = self;
         let missing = || corruption(&place.directory, 0, "a log file is missing: the log");
         if files.last().map_or(0, |file| file.header.number) < start.file {
             return Err(missing());
@@ -386,7 +418,17 @@ impl Search<'_> {
                     .map_err(|error| storage::error("sync", &file.path, &error))?;
             }
         }
-        Ok(Recovered { files, end: End { file, position, sequence, rows, previous }, cut })
+        Ok(Recovered {
+            files,
+            end: End {
+                file,
+                position,
+                sequence,
+                rows,
+                previous,
+            },
+            cut,
+        })
     }
 }
 
@@ -408,7 +450,8 @@ fn each_block(
     let mut at = from;
     while at < length {
         let step = (length - at).min(block.len() as u64) as usize;
-        file.read_at(at, &mut block[..step]).map_err(|error| storage::error("read", path, &error))?;
+        file.read_at(at, &mut block[..step])
+            .map_err(|error| storage::error("read", path, &error))?;
         if !visit(&block[..step]) {
             return Ok(());
         }

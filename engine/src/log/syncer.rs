@@ -32,8 +32,15 @@ struct State {
 impl Syncer {
     /// A syncer for a log whose writes up to `sequence` are on disk.
     pub(crate) fn new(sequence: u64) -> Syncer {
-        let state = State { written: sequence, synced: sequence, ..State::default() };
-        Syncer { state: Mutex::new(state), changed: Condvar::new() }
+        let state = State {
+            written: sequence,
+            synced: sequence,
+            ..State::default()
+        };
+        Syncer {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -62,7 +69,11 @@ impl Syncer {
     pub(crate) fn wrote(&self, sequence: u64, file: &Arc<LogFile>) {
         let mut state = self.lock();
         state.written = sequence;
-        if !state.dirty.last().is_some_and(|dirty| Arc::ptr_eq(dirty, file)) {
+        if !state
+            .dirty
+            .last()
+            .is_some_and(|dirty| Arc::ptr_eq(dirty, file))
+        {
             state.dirty.push(file.clone());
         }
     }
@@ -91,7 +102,10 @@ impl Syncer {
             if !state.syncing {
                 break;
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         state.syncing = true;
         let target = state.written;

@@ -34,7 +34,9 @@ impl Place {
     /// The planned size of a file.
     pub(crate) fn planned_bytes(&self, number: u64) -> u64 {
         let doublings = number.saturating_sub(1).min(32) as u32;
-        (FIRST_FILE_BYTES << doublings).min(self.file_bytes).max(FIRST_FILE_BYTES)
+        (FIRST_FILE_BYTES << doublings)
+            .min(self.file_bytes)
+            .max(FIRST_FILE_BYTES)
     }
 
     pub(crate) fn path(&self, number: u64, generation: u32) -> PathBuf {
@@ -137,7 +139,9 @@ impl Sections<'_> {
 impl Writer {
     /// Goes on where recovery found the end.
     pub(crate) fn new(place: Place, syncer: Arc<Syncer>, end: End) -> Writer {
-        let limit = place.planned_bytes(end.file.header.number).max(end.position);
+        let limit = place
+            .planned_bytes(end.file.header.number)
+            .max(end.position);
         Writer {
             place,
             syncer,
@@ -154,7 +158,11 @@ impl Writer {
 
     /// Makes the first file of a log.
     pub(crate) fn first_file(place: &Place) -> Result<LogFile> {
-        let zeros = if place.io.writes_ahead() { FIRST_FILE_BYTES } else { 0 };
+        let zeros = if place.io.writes_ahead() {
+            FIRST_FILE_BYTES
+        } else {
+            0
+        };
         begin_file(place, place.make(1, zeros), 1, 0, 0)
     }
 
@@ -181,7 +189,11 @@ impl Writer {
     /// used up. Nothing was changed then.
     pub(crate) fn append(&mut self, header: &mut Header, sections: &Sections<'_>) -> Result<u64> {
         self.syncer.check()?;
-        if self.rows.checked_add(header.rows).is_none_or(|rows| rows == u32::MAX) {
+        if self
+            .rows
+            .checked_add(header.rows)
+            .is_none_or(|rows| rows == u32::MAX)
+        {
             return Err(Error::too_large(
                 "the collection has used up its 2^32 row numbers; copy it into a new one",
             ));
@@ -219,7 +231,10 @@ impl Writer {
         {
             return Ok(());
         }
-        let request = nearfield_model::RequestId { client: [0; 16], number: 0 };
+        let request = nearfield_model::RequestId {
+            client: [0; 16],
+            number: 0,
+        };
         let header = Header {
             sequence: self.sequence,
             synced: self.sequence,
@@ -243,14 +258,22 @@ impl Writer {
     /// Begins the next file, so that all records are in files that are final.
     pub(crate) fn seal(&mut self) -> Result<()> {
         self.syncer.check()?;
-        if self.position > FILE_HEADER_BYTES { self.roll(0) } else { Ok(()) }
+        if self.position > FILE_HEADER_BYTES {
+            self.roll(0)
+        } else {
+            Ok(())
+        }
     }
 
     /// Begins the next file, large enough for a record of `bytes`.
     fn roll(&mut self, bytes: u64) -> Result<()> {
         let number = self.file.header.number + 1;
         // Waits for a file that is being made right now.
-        let ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ahead = self
+            .ahead
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let made = match ahead {
             Some((ahead, file)) if ahead == number => Ok(file),
             _ => self.place.make(number, 0),
@@ -262,9 +285,18 @@ impl Writer {
             .file
             .set_len(self.position)
             .map_err(|error| self.syncer.fail(&self.file.path, &error))?;
-        let limit = self.place.planned_bytes(number).max(FILE_HEADER_BYTES + bytes);
-        self.file =
-            Arc::new(begin_file_sized(&self.place, made, number, self.rows, self.previous, limit)?);
+        let limit = self
+            .place
+            .planned_bytes(number)
+            .max(FILE_HEADER_BYTES + bytes);
+        self.file = Arc::new(begin_file_sized(
+            &self.place,
+            made,
+            number,
+            self.rows,
+            self.previous,
+            limit,
+        )?);
         self.position = FILE_HEADER_BYTES;
         self.limit = limit;
         Ok(())
@@ -276,17 +308,26 @@ impl Writer {
         let due = self.place.io.writes_ahead()
             && self.position * 4 > self.limit
             && self.syncer.synced() > 0;
-        due.then(|| MakeAhead { number, place: self.place.clone(), ahead: self.ahead.clone() })
+        due.then(|| MakeAhead {
+            number,
+            place: self.place.clone(),
+            ahead: self.ahead.clone(),
+        })
     }
 
     /// Cuts what was written ahead, when the store closes.
     pub(crate) fn trim(&mut self) -> Result<()> {
-        let end = self.position + if self.marked == self.sequence && self.sequence > 0 {
-            super::record::HEADER_BYTES as u64
-        } else {
-            0
-        };
-        let ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let end = self.position
+            + if self.marked == self.sequence && self.sequence > 0 {
+                super::record::HEADER_BYTES as u64
+            } else {
+                0
+            };
+        let ahead = self
+            .ahead
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some((number, _)) = ahead {
             let _left_over = self.place.io.remove(&self.place.path(number, 0));
         }
@@ -340,7 +381,9 @@ impl MakeAhead {
     pub(crate) fn run(self) {
         let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         if ahead.is_none()
-            && let Ok(file) = self.place.make(self.number, self.place.planned_bytes(self.number))
+            && let Ok(file) = self
+                .place
+                .make(self.number, self.place.planned_bytes(self.number))
         {
             *ahead = Some((self.number, file));
         }
@@ -356,7 +399,14 @@ fn begin_file(
 ) -> Result<LogFile> {
     let path = place.path(number, 0);
     let file = made.map_err(|error| storage::error("make", &path, &error))?;
-    begin_file_sized(place, file, number, first_row, previous, place.planned_bytes(number))
+    begin_file_sized(
+        place,
+        file,
+        number,
+        first_row,
+        previous,
+        place.planned_bytes(number),
+    )
 }
 
 fn begin_file_sized(
@@ -368,8 +418,13 @@ fn begin_file_sized(
     limit: u64,
 ) -> Result<LogFile> {
     let path = place.path(number, 0);
-    let header =
-        FileHeader { collection: place.collection, number, generation: 0, first_row, previous };
+    let header = FileHeader {
+        collection: place.collection,
+        number,
+        generation: 0,
+        first_row,
+        previous,
+    };
     file.write_at(0, &[IoSlice::new(&header.encode())])
         .map_err(|error| storage::error("begin", &path, &error))?;
     LogFile::new(header, path, file, limit)

@@ -48,7 +48,9 @@ impl IdMap {
         if points > SHARDS * SLOTS_MIN {
             // A shard gets its share give or take; a tenth above it needs no growth.
             let share = points / SHARDS + points / SHARDS / 10;
-            shards.iter_mut().for_each(|shard| shard.resize(slots_for(share)));
+            shards
+                .iter_mut()
+                .for_each(|shard| shard.resize(slots_for(share)));
         }
         IdMap { shards }
     }
@@ -82,7 +84,10 @@ impl IdMap {
 
     /// Bytes that the map takes.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.shards.iter().map(|shard| shard.slots.capacity() * 8).sum()
+        self.shards
+            .iter()
+            .map(|shard| shard.slots.capacity() * 8)
+            .sum()
     }
 }
 
@@ -100,7 +105,11 @@ impl Shard {
     }
 
     fn probe(&self, tag: u32) -> impl Iterator<Item = u32> {
-        let mut slot = if self.slots.is_empty() { 0 } else { self.home(tag) };
+        let mut slot = if self.slots.is_empty() {
+            0
+        } else {
+            self.home(tag)
+        };
         std::iter::from_fn(move || {
             loop {
                 let entry = *self.slots.get(slot)?;

@@ -61,9 +61,14 @@ impl View {
     /// The file and record that a row is in.
     #[inline]
     pub(crate) fn place(&self, row: u32) -> Result<(&LogFile, &RecordPlace)> {
-        let behind = self.files.partition_point(|file| file.header.first_row <= row);
+        let behind = self
+            .files
+            .partition_point(|file| file.header.first_row <= row);
         // Files without rows share their first row with the next.
-        let file = self.files[..behind].iter().rev().find_map(|file| Some((&**file, file.find(row)?)));
+        let file = self.files[..behind]
+            .iter()
+            .rev()
+            .find_map(|file| Some((&**file, file.find(row)?)));
         file.ok_or_else(|| Error::internal(format!("row {row} is in no file of the log")))
     }
 
@@ -75,7 +80,8 @@ impl View {
 
     /// The id of a row that is live.
     pub(crate) fn live_id(&self, row: u32) -> Result<IdRef<'_>> {
-        self.id(row)?.ok_or_else(|| Error::internal(format!("row {row} was compacted away")))
+        self.id(row)?
+            .ok_or_else(|| Error::internal(format!("row {row} was compacted away")))
     }
 
     /// The metadata of a row, as JSON text, if it has any.
@@ -97,7 +103,9 @@ impl View {
         let mut last: Option<(&LogFile, &RecordPlace)> = None;
         for row in rows {
             let (file, place) = match last {
-                Some((file, place)) if row.wrapping_sub(place.first_row) < place.rows => (file, place),
+                Some((file, place)) if row.wrapping_sub(place.first_row) < place.rows => {
+                    (file, place)
+                }
                 _ => self.place(row)?,
             };
             last = Some((file, place));

@@ -43,7 +43,10 @@ impl Tombstones {
     /// The dead rows among the 64 from `first` on, a multiple of 64, lowest bit first.
     pub(crate) fn word(&self, first: u32) -> u64 {
         let (block, word, _) = place(first);
-        self.blocks.get(block).and_then(Option::as_ref).map_or(0, |words| words[word])
+        self.blocks
+            .get(block)
+            .and_then(Option::as_ref)
+            .map_or(0, |words| words[word])
     }
 
     /// The blocks that hold dead rows, as little-endian words.
@@ -58,13 +61,20 @@ impl Tombstones {
         if blocks.len() <= number as usize {
             blocks.resize(number as usize + 1, None);
         }
-        self.dead += words.iter().map(|word| u64::from(word.count_ones())).sum::<u64>();
+        self.dead += words
+            .iter()
+            .map(|word| u64::from(word.count_ones()))
+            .sum::<u64>();
         blocks[number as usize] = Some(Arc::new(words));
     }
 }
 
 fn place(row: u32) -> (usize, usize, u64) {
-    ((row / BLOCK_ROWS) as usize, (row % BLOCK_ROWS / 64) as usize, 1 << (row % 64))
+    (
+        (row / BLOCK_ROWS) as usize,
+        (row % BLOCK_ROWS / 64) as usize,
+        1 << (row % 64),
+    )
 }
 
 #[cfg(test)]
@@ -81,7 +91,8 @@ mod tests {
         assert_eq!((before.len(), dead.len()), (1, 2));
         assert_eq!(dead.word(70_000 / 64 * 64).count_ones(), 2);
         let mut restored = Tombstones::default();
-        dead.blocks().for_each(|(number, words)| restored.restore(number, *words));
+        dead.blocks()
+            .for_each(|(number, words)| restored.restore(number, *words));
         assert_eq!(restored.len(), 2);
     }
 }

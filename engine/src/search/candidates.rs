@@ -42,7 +42,11 @@ pub(crate) fn scan(
     nearest: &mut TopK<'_>,
     scratch: &mut Scratch,
 ) -> Result<()> {
-    let Scratch { code, candidates, uppers } = scratch;
+    let Scratch {
+        code,
+        candidates,
+        uppers,
+    } = scratch;
     candidates.clear();
     let mut bound = UpperBound::new(nearest.limit(), uppers);
     let mut estimates = [0.0; GROUP_ROWS];
@@ -59,7 +63,8 @@ pub(crate) fn scan(
             let mut wanted = [0; WORDS];
             for (word, wanted) in wanted.iter_mut().enumerate() {
                 let first = first + word as u32 * 64;
-                *wanted = view.live_word(first) & matching.map_or(u64::MAX, |mask| mask.word(first));
+                *wanted =
+                    view.live_word(first) & matching.map_or(u64::MAX, |mask| mask.word(first));
             }
             if wanted == [0; WORDS] {
                 continue;
@@ -91,7 +96,13 @@ pub(crate) fn scan(
             rest.select_nth_unstable_by(step - 1, |a, b| a.lower.total_cmp(&b.lower));
         }
         let (first, others) = rest.split_at_mut(step);
-        rerank(collection, view, query, first.iter().map(|candidate| candidate.row), nearest)?;
+        rerank(
+            collection,
+            view,
+            query,
+            first.iter().map(|candidate| candidate.row),
+            nearest,
+        )?;
         let threshold = nearest.threshold();
         let mut kept = 0;
         for position in 0..others.len() {
@@ -123,7 +134,11 @@ fn rerank(
 ) -> Result<()> {
     view.visit_vectors(&collection.schema, rows, |row, vector, scale| {
         let key = query.key(vector, scale);
-        if key <= nearest.threshold() { nearest.push(key, row) } else { Ok(()) }
+        if key <= nearest.threshold() {
+            nearest.push(key, row)
+        } else {
+            Ok(())
+        }
     })
 }
 
@@ -141,7 +156,11 @@ impl<'a> UpperBound<'a> {
 
     #[inline]
     fn threshold(&self) -> f32 {
-        if self.heap.len() < self.limit { f32::INFINITY } else { self.heap[0] }
+        if self.heap.len() < self.limit {
+            f32::INFINITY
+        } else {
+            self.heap[0]
+        }
     }
 
     #[inline]

@@ -14,7 +14,7 @@ use crate::collection::read::metadata;
 use crate::points::View;
 use plan::Plan;
 use query::Query;
-use top_k::{Near, TopK};
+use top_k::Near;
 
 /// Queries that share a thread, at least: fewer are not worth another.
 const QUERIES_PER_THREAD_MIN: usize = 8;
@@ -65,10 +65,14 @@ fn in_threads(
     std::thread::scope(|scope| {
         let mut parts = queries.chunks(share);
         let first = parts.next().unwrap_or_default();
-        let others: Vec<_> = parts.map(|part| scope.spawn(move || answer(part))).collect();
+        let others: Vec<_> = parts
+            .map(|part| scope.spawn(move || answer(part)))
+            .collect();
         let mut results = answer(first)?;
         for other in others {
-            let part = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let part = other
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             results.extend(part?);
         }
         Ok(results)
@@ -88,7 +92,11 @@ fn hits(
             Ok(Hit {
                 id: view.live_id(row)?.to_id(),
                 score: query::score(collection.schema.metric, key),
-                metadata: if request.with_metadata { metadata(view, row)? } else { None },
+                metadata: if request.with_metadata {
+                    metadata(view, row)?
+                } else {
+                    None
+                },
                 vector: if request.with_vectors {
                     Some(view.vector(&collection.schema, row)?.0)
                 } else {

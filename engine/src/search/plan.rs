@@ -23,7 +23,10 @@ pub(crate) enum Plan {
     Exact(RoaringBitmap),
     /// Codes first, of these rows or of all, with lower bounds this many standard errors
     /// below the estimates.
-    Codes { matching: Option<Box<Mask>>, epsilon: f32 },
+    Codes {
+        matching: Option<Box<Mask>>,
+        epsilon: f32,
+    },
 }
 
 /// A bit per row: rows that match a filter.
@@ -76,11 +79,17 @@ impl Plan {
         queries: &[Query<'_>],
         limit: usize,
     ) -> Result<Vec<Vec<Near>>> {
-        let mut nearest: Vec<TopK<'_>> =
-            queries.iter().map(|_| TopK::new(limit, view)).collect();
+        let mut nearest: Vec<TopK<'_>> = queries.iter().map(|_| TopK::new(limit, view)).collect();
         match self {
             Plan::ExactAll => {
-                exact(collection, view, context, queries, view.live_rows(0), &mut nearest)?;
+                exact(
+                    collection,
+                    view,
+                    context,
+                    queries,
+                    view.live_rows(0),
+                    &mut nearest,
+                )?;
             }
             Plan::Exact(rows) => {
                 exact(collection, view, context, queries, rows, &mut nearest)?;
@@ -88,7 +97,15 @@ impl Plan {
             Plan::Codes { matching, epsilon } => {
                 let mut scratch = Scratch::default();
                 for (query, nearest) in queries.iter().zip(&mut nearest) {
-                    scan(collection, view, query, matching.as_deref(), *epsilon, nearest, &mut scratch)?;
+                    scan(
+                        collection,
+                        view,
+                        query,
+                        matching.as_deref(),
+                        *epsilon,
+                        nearest,
+                        &mut scratch,
+                    )?;
                     context.check()?;
                 }
             }

@@ -29,12 +29,22 @@ impl<'a> Query<'a> {
             .in_field("vectors"));
         }
         let metric = collection.schema.metric;
-        let scale = if metric == Metric::Cosine { scale(vector)? } else { 1.0 };
+        let scale = if metric == Metric::Cosine {
+            scale(vector)?
+        } else {
+            1.0
+        };
         let rotation = &collection.tail.rotation;
         let scaled: Vec<f32> = vector.iter().map(|component| component * scale).collect();
         let mut rotated = vec![0.0; rotation.padded()];
         rotation.apply(&scaled, &mut rotated);
-        Ok(Query { vector, scale, metric, kernel, rotated })
+        Ok(Query {
+            vector,
+            scale,
+            metric,
+            kernel,
+            rotated,
+        })
     }
 
     /// The exact key of a row: the lower, the nearer. The one place where rows are compared

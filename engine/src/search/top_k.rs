@@ -23,7 +23,11 @@ pub(crate) struct TopK<'v> {
 
 impl<'v> TopK<'v> {
     pub(crate) fn new(limit: usize, view: &'v View) -> Self {
-        TopK { limit, heap: Vec::with_capacity(limit.min(1_024)), view }
+        TopK {
+            limit,
+            heap: Vec::with_capacity(limit.min(1_024)),
+            view,
+        }
     }
 
     /// How many rows are wanted.
@@ -34,13 +38,20 @@ impl<'v> TopK<'v> {
     /// The key that a row must not exceed to be among the nearest.
     #[inline]
     pub(crate) fn threshold(&self) -> f32 {
-        if self.heap.len() < self.limit { f32::INFINITY } else { self.heap[0].key }
+        if self.heap.len() < self.limit {
+            f32::INFINITY
+        } else {
+            self.heap[0].key
+        }
     }
 
     /// Takes a row, if it is among the nearest.
     #[inline]
     pub(crate) fn push(&mut self, key: f32, row: u32) -> Result<()> {
-        let near = Near { key: if key.is_nan() { f32::INFINITY } else { key }, row };
+        let near = Near {
+            key: if key.is_nan() { f32::INFINITY } else { key },
+            row,
+        };
         if self.heap.len() < self.limit {
             self.heap.push(near);
             return self.sift_up();
