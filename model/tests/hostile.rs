@@ -87,7 +87,7 @@ fn feed(text: &str) {
     ];
     for filter in filters.into_iter().flatten() {
         assert_eq!(Filter::parse(&filter.to_string()).as_ref(), Ok(&filter));
-        let json = serde_json::to_string(&filter).unwrap();
+        let json = serde_json::to_string(&filter).expect("a filter is JSON");
         assert_eq!(Filter::from_json(&json).as_ref(), Ok(&filter));
         let _ = filter.matches(Some(text));
     }
@@ -97,7 +97,7 @@ fn feed(text: &str) {
     }
     if let Ok(request) = codec::request_from_json(text) {
         let _ = request.check();
-        let json = codec::request_to_json(&request).unwrap();
+        let json = codec::request_to_json(&request).expect("a read request is JSON");
         assert_eq!(codec::request_from_json(&json), Ok(request));
     }
     for verb in nearfield_model::Request::VERBS {
