@@ -26,11 +26,11 @@ fn what_is_left_out_has_the_defaults_of_the_structs() {
         ),
         (
             r#"{"upsert": {"collection": "docs", "ids": [1, 2], "vectors": [[1, 2], [3, 4]]}}"#,
-            Upsert::new("docs", Batch::new(&[1, 2], &[1.0, 2.0, 3.0, 4.0])).into(),
+            Upsert::new("docs", Batch::new([1, 2], &[1.0, 2.0, 3.0, 4.0])).into(),
         ),
         (
             r#"{"upsert": {"collection": "docs", "ids": [1, 2], "vectors": {"f32": "AACAPwAAAEA="}, "metadata": null}}"#,
-            Upsert::new("docs", Batch::new(&[1, 2], &[1.0, 2.0])).into(),
+            Upsert::new("docs", Batch::new([1, 2], &[1.0, 2.0])).into(),
         ),
         (
             r#"{"get": {"collection": "docs", "ids": ["a", 1]}}"#,
