@@ -81,16 +81,25 @@ unsafe impl Lanes for Avx2 {
     #[inline(always)]
     unsafe fn hadamard(self) -> Self {
         unsafe {
+            // Each lane's partner, plus or minus the lane itself.
             let v = self.0;
-            let swapped = _mm256_permute_ps::<0b10_11_00_01>(v);
-            let v = _mm256_blend_ps::<0xaa>(_mm256_add_ps(v, swapped), _mm256_sub_ps(swapped, v));
-            let swapped = _mm256_permute_ps::<0b01_00_11_10>(v);
-            let v = _mm256_blend_ps::<0xcc>(_mm256_add_ps(v, swapped), _mm256_sub_ps(swapped, v));
-            let swapped = _mm256_permute2f128_ps::<1>(v, v);
-            Self(_mm256_blend_ps::<0xf0>(
-                _mm256_add_ps(v, swapped),
-                _mm256_sub_ps(swapped, v),
-            ))
+            let signs = _mm256_setr_ps(1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0);
+            let v = _mm256_fmadd_ps(v, signs, _mm256_permute_ps::<0b10_11_00_01>(v));
+            let signs = _mm256_setr_ps(1.0, 1.0, -1.0, -1.0, 1.0, 1.0, -1.0, -1.0);
+            let v = _mm256_fmadd_ps(v, signs, _mm256_permute_ps::<0b01_00_11_10>(v));
+            let signs = _mm256_setr_ps(1.0, 1.0, 1.0, 1.0, -1.0, -1.0, -1.0, -1.0);
+            Self(_mm256_fmadd_ps(v, signs, _mm256_permute2f128_ps::<1>(v, v)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8) {
+        unsafe {
+            let wide = _mm256_cvttps_epi32(self.0);
+            let words = _mm_packus_epi32(
+                _mm256_castsi256_si128(wide),
+                _mm256_extracti128_si256::<1>(wide),
+            );
+            _mm_storel_epi64(to.cast(), _mm_packus_epi16(words, words))
         }
     }
     #[inline(always)]
@@ -116,39 +125,89 @@ unsafe fn scan_group(
     lower: &mut [f32; GROUP_ROWS],
 ) {
     let nibbles = scan.codes.len() / 2;
-    for column in 0..4 {
-        // Even bytes of the column's low halves are the 16 rows from here; see `group`.
-        let first_row = column / 2 * 128 + column % 2 * 16;
-        let mut begin = 0;
-        while begin < nibbles {
-            let end = nibbles.min(begin + SPAN_NIBBLES);
-            // SAFETY: begin..end lies within the nibbles, and both are multiples of four.
-            let sums = unsafe { sum_nibbles(scan, column, begin, end) };
+    if nibbles <= SPAN_NIBBLES {
+        for column in 0..4 {
+            // SAFETY: all nibbles, a multiple of four.
+            let sums = unsafe { sum_nibbles(scan, column, 0, nibbles) };
             for (i, sums) in sums.into_iter().enumerate() {
-                let halves = [
-                    _mm256_castsi256_si128(sums),
-                    _mm256_extracti128_si256::<1>(sums),
-                ];
-                for (half, sums) in halves.into_iter().enumerate() {
-                    let row = first_row + i * 32 + half * 8;
-                    let mut total = _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(sums));
-                    // SAFETY: row + 8 <= GROUP_ROWS, the length of all arrays involved.
-                    unsafe {
-                        if begin > 0 {
-                            let before = _mm256_loadu_ps(estimates.as_ptr().add(row));
-                            total = _mm256_add_ps(total, before);
-                        }
-                        if end < nibbles {
-                            _mm256_storeu_ps(estimates.as_mut_ptr().add(row), total);
-                        } else {
-                            finish(scan, total, row, estimates, lower);
-                        }
-                    }
+                let row = first_row(column) + i * 32;
+                let [first, second] = widen(sums);
+                // SAFETY: row <= 128 + 16 + 96, so row + 16 <= GROUP_ROWS.
+                unsafe {
+                    finish(scan, first, row, estimates, lower);
+                    finish(scan, second, row + 8, estimates, lower);
                 }
             }
-            begin = end;
+        }
+    } else {
+        // SAFETY: passed on to the caller.
+        unsafe { scan_spans(scan, estimates, lower) }
+    }
+}
+
+/// As [`scan_group`], for more nibbles than 16-bit sums can take: adds up spans in `f32`, which is
+/// exact, in `estimates`.
+#[cold]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn scan_spans(
+    scan: &Scan<'_>,
+    estimates: &mut [f32; GROUP_ROWS],
+    lower: &mut [f32; GROUP_ROWS],
+) {
+    let nibbles = scan.codes.len() / 2;
+    estimates.fill(0.0);
+    for begin in (0..nibbles).step_by(SPAN_NIBBLES) {
+        for column in 0..4 {
+            let end = nibbles.min(begin + SPAN_NIBBLES);
+            // SAFETY: the span lies within the nibbles, and both ends are multiples of four.
+            let sums = unsafe { sum_nibbles(scan, column, begin, end) };
+            for (i, sums) in sums.into_iter().enumerate() {
+                let row = first_row(column) + i * 32;
+                let [first, second] = widen(sums);
+                // SAFETY: row <= 128 + 16 + 96, so row + 16 <= GROUP_ROWS.
+                unsafe {
+                    let (low, high) = (
+                        estimates.as_mut_ptr().add(row),
+                        estimates.as_mut_ptr().add(row + 8),
+                    );
+                    _mm256_storeu_ps(low, _mm256_add_ps(_mm256_loadu_ps(low), first));
+                    _mm256_storeu_ps(high, _mm256_add_ps(_mm256_loadu_ps(high), second));
+                }
+            }
         }
     }
+    for row in (0..GROUP_ROWS).step_by(8) {
+        // SAFETY: row + 8 <= GROUP_ROWS.
+        unsafe {
+            finish(
+                scan,
+                _mm256_loadu_ps(estimates.as_ptr().add(row)),
+                row,
+                estimates,
+                lower,
+            )
+        }
+    }
+}
+
+/// The first of the rows in a column's even bytes and low halves; see `group`.
+#[inline(always)]
+fn first_row(column: usize) -> usize {
+    column / 2 * 128 + column % 2 * 16
+}
+
+/// 16 sums as `f32`.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn widen(sums: __m256i) -> [__m256; 2] {
+    let halves = [
+        _mm256_castsi256_si128(sums),
+        _mm256_extracti128_si256::<1>(sums),
+    ];
+    [
+        _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(halves[0])),
+        _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(halves[1])),
+    ]
 }
 
 /// Sums of the nibbles `begin..end` (at most [`SPAN_NIBBLES`], a multiple of 4) of a column of 32

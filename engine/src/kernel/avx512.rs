@@ -81,10 +81,13 @@ unsafe impl Lanes for Avx512 {
     }
     #[inline(always)]
     unsafe fn hadamard(self) -> Self {
-        /// One stage: `swapped` holds each lane's partner; lanes in `upper` subtract.
+        /// Each lane's partner in `swapped`, plus or minus (by bit of `upper`) the lane itself.
         #[inline(always)]
         unsafe fn stage(v: __m512, swapped: __m512, upper: __mmask16) -> __m512 {
-            unsafe { _mm512_mask_sub_ps(_mm512_add_ps(v, swapped), upper, swapped, v) }
+            unsafe {
+                let signs = _mm512_mask_blend_ps(upper, _mm512_set1_ps(1.0), _mm512_set1_ps(-1.0));
+                _mm512_fmadd_ps(v, signs, swapped)
+            }
         }
         unsafe {
             let v = self.0;
@@ -96,6 +99,13 @@ unsafe impl Lanes for Avx512 {
                 _mm512_shuffle_f32x4::<0b01_00_11_10>(v, v),
                 0xff00,
             ))
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8) {
+        unsafe {
+            let bytes = _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(self.0));
+            _mm_storeu_si128(to.cast(), bytes)
         }
     }
     #[inline(always)]
@@ -121,34 +131,73 @@ unsafe fn scan_group(
     lower: &mut [f32; GROUP_ROWS],
 ) {
     let nibbles = scan.codes.len() / 2;
-    let mut begin = 0;
-    while begin < nibbles {
-        let end = nibbles.min(begin + SPAN_NIBBLES);
-        // SAFETY: begin..end lies within the nibbles, and both are multiples of four.
-        let sums = unsafe { sum_nibbles(scan, begin, end) };
+    if nibbles <= SPAN_NIBBLES {
+        // SAFETY: all nibbles, a multiple of four.
+        let sums = unsafe { sum_nibbles(scan, 0, nibbles) };
         for (i, sums) in sums.into_iter().enumerate() {
-            let halves = [
-                _mm512_castsi512_si256(sums),
-                _mm512_extracti64x4_epi64::<1>(sums),
-            ];
-            for (half, sums) in halves.into_iter().enumerate() {
-                let row = i * 32 + half * 16;
-                let mut total = _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(sums));
-                // SAFETY: row + 16 <= GROUP_ROWS, the length of all arrays involved.
-                unsafe {
-                    if begin > 0 {
-                        total = _mm512_add_ps(total, _mm512_loadu_ps(estimates.as_ptr().add(row)));
-                    }
-                    if end < nibbles {
-                        _mm512_storeu_ps(estimates.as_mut_ptr().add(row), total);
-                    } else {
-                        finish(scan, total, row, estimates, lower);
-                    }
-                }
+            let [first, second] = widen(sums);
+            // SAFETY: i < 8, so i * 32 + 32 <= GROUP_ROWS.
+            unsafe {
+                finish(scan, first, i * 32, estimates, lower);
+                finish(scan, second, i * 32 + 16, estimates, lower);
             }
         }
-        begin = end;
+    } else {
+        // SAFETY: passed on to the caller.
+        unsafe { scan_spans(scan, estimates, lower) }
     }
+}
+
+/// As [`scan_group`], for more nibbles than 16-bit sums can take: adds up spans in `f32`, which is
+/// exact, in `estimates`.
+#[cold]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+unsafe fn scan_spans(
+    scan: &Scan<'_>,
+    estimates: &mut [f32; GROUP_ROWS],
+    lower: &mut [f32; GROUP_ROWS],
+) {
+    let nibbles = scan.codes.len() / 2;
+    estimates.fill(0.0);
+    for begin in (0..nibbles).step_by(SPAN_NIBBLES) {
+        // SAFETY: the span lies within the nibbles, and both ends are multiples of four.
+        let sums = unsafe { sum_nibbles(scan, begin, nibbles.min(begin + SPAN_NIBBLES)) };
+        for (sums, totals) in sums.into_iter().zip(estimates.as_chunks_mut::<32>().0) {
+            let [first, second] = widen(sums);
+            // SAFETY: two registers of 16 values fill the 32 of `totals`.
+            unsafe {
+                let (low, high) = (totals.as_mut_ptr(), totals.as_mut_ptr().add(16));
+                _mm512_storeu_ps(low, _mm512_add_ps(_mm512_loadu_ps(low), first));
+                _mm512_storeu_ps(high, _mm512_add_ps(_mm512_loadu_ps(high), second));
+            }
+        }
+    }
+    for row in (0..GROUP_ROWS).step_by(16) {
+        // SAFETY: row + 16 <= GROUP_ROWS.
+        unsafe {
+            finish(
+                scan,
+                _mm512_loadu_ps(estimates.as_ptr().add(row)),
+                row,
+                estimates,
+                lower,
+            )
+        }
+    }
+}
+
+/// 32 sums as `f32`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn widen(sums: __m512i) -> [__m512; 2] {
+    let halves = [
+        _mm512_castsi512_si256(sums),
+        _mm512_extracti64x4_epi64::<1>(sums),
+    ];
+    [
+        _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(halves[0])),
+        _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(halves[1])),
+    ]
 }
 
 /// Sums of the nibbles `begin..end` (at most [`SPAN_NIBBLES`], a multiple of 4) of all rows: 32

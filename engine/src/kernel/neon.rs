@@ -81,6 +81,15 @@ unsafe impl Lanes for Neon {
         }
     }
     #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8) {
+        unsafe {
+            let words = vmovn_u32(vcvtq_u32_f32(self.0));
+            let bytes = vmovn_u16(vcombine_u16(words, words));
+            to.cast::<u32>()
+                .write_unaligned(vget_lane_u32::<0>(vreinterpret_u32_u8(bytes)))
+        }
+    }
+    #[inline(always)]
     unsafe fn negative(self) -> u16 {
         unsafe { lane_bits(vshrq_n_u32::<31>(vreinterpretq_u32_f32(self.0))) }
     }
@@ -101,7 +110,8 @@ unsafe fn lane_bits(ones: uint32x4_t) -> u16 {
 }
 
 /// A quarter line of each nibble at a time: two registers of byte sums, emptied every four nibbles
-/// into four of 16-bit sums.
+/// into four of 16-bit sums; spans of nibbles are added up in `f32`, which is exact, in
+/// `estimates`.
 ///
 /// # Safety
 /// The instruction set must be present; `codes` must hold a multiple of 32 lines, and `table` 16
@@ -113,36 +123,38 @@ unsafe fn scan_group(
     lower: &mut [f32; GROUP_ROWS],
 ) {
     let nibbles = scan.codes.len() / 2;
-    for column in 0..8 {
-        // Even bytes of the column's low halves are the 8 rows from here; see `group`.
-        let first_row = column / 4 * 128 + column % 4 * 8;
-        let mut begin = 0;
-        while begin < nibbles {
+    estimates.fill(0.0);
+    for begin in (0..nibbles).step_by(SPAN_NIBBLES) {
+        for column in 0..8 {
             let end = nibbles.min(begin + SPAN_NIBBLES);
-            // SAFETY: begin..end lies within the nibbles, and both are multiples of four.
+            // Even bytes of the column's low halves are the 8 rows from here; see `group`.
+            let first_row = column / 4 * 128 + column % 4 * 8;
+            // SAFETY: the span lies within the nibbles, and both ends are multiples of four.
             let sums = unsafe { sum_nibbles(scan, column, begin, end) };
             for (i, sums) in sums.into_iter().enumerate() {
-                let halves = [
-                    vmovl_u16(vget_low_u16(sums)),
-                    vmovl_u16(vget_high_u16(sums)),
-                ];
-                for (half, sums) in halves.into_iter().enumerate() {
-                    let row = first_row + i * 32 + half * 4;
-                    let mut total = vcvtq_f32_u32(sums);
-                    // SAFETY: row + 4 <= GROUP_ROWS, the length of all arrays involved.
-                    unsafe {
-                        if begin > 0 {
-                            total = vaddq_f32(total, vld1q_f32(estimates.as_ptr().add(row)));
-                        }
-                        if end < nibbles {
-                            vst1q_f32(estimates.as_mut_ptr().add(row), total);
-                        } else {
-                            finish(scan, total, row, estimates, lower);
-                        }
-                    }
+                let row = first_row + i * 32;
+                let first = vcvtq_f32_u32(vmovl_u16(vget_low_u16(sums)));
+                let second = vcvtq_f32_u32(vmovl_u16(vget_high_u16(sums)));
+                // SAFETY: row <= 128 + 24 + 96, so row + 8 <= GROUP_ROWS.
+                unsafe {
+                    let low = estimates.as_mut_ptr().add(row);
+                    let high = estimates.as_mut_ptr().add(row + 4);
+                    vst1q_f32(low, vaddq_f32(vld1q_f32(low), first));
+                    vst1q_f32(high, vaddq_f32(vld1q_f32(high), second));
                 }
             }
-            begin = end;
+        }
+    }
+    for row in (0..GROUP_ROWS).step_by(4) {
+        // SAFETY: row + 4 <= GROUP_ROWS.
+        unsafe {
+            finish(
+                scan,
+                vld1q_f32(estimates.as_ptr().add(row)),
+                row,
+                estimates,
+                lower,
+            )
         }
     }
 }

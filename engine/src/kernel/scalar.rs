@@ -6,8 +6,8 @@
     unsafe_code,
     reason = "the kernel table holds unsafe functions; nothing here needs it"
 )]
-use super::group::{GROUP_ROWS, Scan, Terms};
-use super::{Kernel, Moments};
+use super::group::{GROUP_ROWS, Scan};
+use super::{Kernel, Moments, table};
 
 /// The operations in plain Rust.
 pub(super) static KERNEL: Kernel = Kernel {
@@ -126,42 +126,30 @@ pub(super) fn moments(residual: &[f32], centroid: &[f32], bits: &mut [u8]) -> Mo
 
 /// Table of 16 entries per four dimensions: entry `e` is the sum of the four values, signed `+`
 /// where `e` has their bit and `-` elsewhere, less the smallest such sum, in units of the returned
-/// step, which lets the largest entry of all be [`Terms::ENTRY_MAX`]. The step is 0, and so are the
-/// entries, where a step would be too small to divide by.
-#[inline(always)]
+/// step, rounded. Of all entries the largest is [`Terms::ENTRY_MAX`](super::Terms::ENTRY_MAX). A
+/// step of 0, with a table of zeros, says that the values are too small.
 pub(super) fn fill_table(residual: &[f32], table: &mut [u8]) -> f32 {
-    const STEP_MIN: f32 = 1e-36;
-    let (fours, _) = residual.as_chunks::<4>();
-    let (entries, _) = table.as_chunks_mut::<16>();
-    // Bits of floats that are not negative are ordered like the floats.
-    let widest = fours.iter().fold(0, |widest, q| {
-        let width = (q[0].abs() + q[1].abs()) + (q[2].abs() + q[3].abs());
-        widest.max(width.to_bits())
-    });
-    let step = 2.0 * f32::from_bits(widest) / f32::from(Terms::ENTRY_MAX);
-    if step < STEP_MIN {
+    let step = table::step(residual);
+    if step == 0.0 {
         table.fill(0);
-        return 0.0;
+        return step;
     }
-    let doubled = 2.0 / step;
-    for (q, entries) in fours.iter().zip(entries) {
-        let q = [
-            q[0] * doubled,
-            q[1] * doubled,
-            q[2] * doubled,
-            q[3] * doubled,
-        ];
-        let base = (0.0 - q[0].min(0.0) - q[1].min(0.0)) - (q[2].min(0.0) + q[3].min(0.0)) + 0.5;
+    for (q, entries) in residual
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .zip(table.as_chunks_mut::<16>().0)
+    {
         for (e, entry) in entries.iter_mut().enumerate() {
-            let pick = |i: usize| if e >> i & 1 == 1 { q[i] } else { 0.0 };
-            let value = base + ((pick(0) + pick(1)) + (pick(2) + pick(3)));
-            *entry = (value as i32).clamp(0, i32::from(Terms::ENTRY_MAX)) as u8;
+            let signed = |i: usize| if e >> i & 1 == 1 { q[i] } else { -q[i] };
+            let sum: f32 = (0..4).map(|i| (q[i].abs() + signed(i)) / step).sum();
+            *entry = (sum + 0.5) as u8;
         }
     }
     step
 }
 
-/// Estimates and lower bounds of a group's rows; see [`Terms`] for the formula.
+/// Estimates and lower bounds of a group's rows; see [`Terms`](super::Terms) for the formula.
 pub(super) fn scan_group(
     scan: &Scan<'_>,
     estimates: &mut [f32; GROUP_ROWS],
