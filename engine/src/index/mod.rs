@@ -16,7 +16,7 @@ mod rotation;
 #[cfg(test)]
 mod tests;
 
-pub use crate::kernel::GROUP_ROWS;
+pub use crate::kernel::{GROUP_ROWS, Keys};
 pub use centroid::centroid;
 pub use codes::CodeGroup;
 pub use quantizer::Quantizer;

@@ -49,7 +49,7 @@ pub(super) unsafe trait Lanes: Copy {
 macro_rules! leaf {
     ($name:literal, $lanes:ty, $features:literal, $detected:expr) => {
         /// The operations of this instruction set.
-        pub(super) static KERNEL: Kernel = Kernel {
+        pub(super) const KERNEL: Kernel = Kernel {
             name: $name,
             detected: || $detected,
             dot: leaf::dot,
@@ -68,8 +68,8 @@ macro_rules! leaf {
 
         /// The shared algorithms, compiled for this instruction set.
         mod leaf {
-            use super::super::{GROUP_ROWS, Moments};
-            use super::super::{distance, hadamard, mask, moments, scalar, table};
+            use crate::kernel::{GROUP_ROWS, Moments};
+            use crate::kernel::{distance, hadamard, mask, moments, scalar, table};
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn dot(a: &[f32], b: &[f32]) -> f32 {

@@ -6,8 +6,10 @@
 //! this room alone, and every operation is tested against `scalar`.
 mod dispatch;
 mod distance;
+mod floats;
 mod group;
 mod hadamard;
+mod keys;
 mod lanes;
 mod line;
 mod mask;
@@ -26,7 +28,9 @@ mod avx512;
 mod neon;
 
 pub use dispatch::{Kernel, kernel};
+pub use floats::Floats;
 pub use group::{Factors, GROUP_ROWS, Scan, Terms};
+pub use keys::Keys;
 pub use line::Line;
 pub use moments::Moments;
 pub use prefetch::prefetch;

@@ -6,11 +6,11 @@
     unsafe_code,
     reason = "the kernel table holds unsafe functions; nothing here needs it"
 )]
-use super::group::{GROUP_ROWS, Scan};
+use super::group::{COLUMN_LINES, Factors, GROUP_ROWS, Scan};
 use super::{Kernel, Moments, table};
 
 /// The operations in plain Rust.
-pub(super) static KERNEL: Kernel = Kernel {
+pub(super) const KERNEL: Kernel = Kernel {
     name: "scalar",
     detected: || true,
     dot,
@@ -126,8 +126,7 @@ pub(super) fn moments(residual: &[f32], centroid: &[f32], bits: &mut [u8]) -> Mo
 
 /// Table of 16 entries per four dimensions: entry `e` is the sum of the four values, signed `+`
 /// where `e` has their bit and `-` elsewhere, less the smallest such sum, in units of the returned
-/// step, rounded. Of all entries the largest is [`Terms::ENTRY_MAX`](super::Terms::ENTRY_MAX). A
-/// step of 0, with a table of zeros, says that the values are too small.
+/// step, rounded. A step of 0, with a table of zeros, says that the values are too small.
 pub(super) fn fill_table(residual: &[f32], table: &mut [u8]) -> f32 {
     let step = table::step(residual);
     if step == 0.0 {
@@ -156,25 +155,20 @@ pub(super) fn scan_group(
     lower: &mut [f32; GROUP_ROWS],
 ) {
     let mut sums = [0u32; GROUP_ROWS];
-    for (lines, entries) in scan
-        .codes
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .zip(scan.table.as_chunks::<16>().0)
-    {
-        for (half, line) in lines.iter().enumerate() {
-            for (b, &codes) in line.0.iter().enumerate() {
-                let row = half * 128 + b / 2 + (b % 2) * 32;
-                sums[row] += u32::from(entries[usize::from(codes & 15)]);
-                sums[row + 64] += u32::from(entries[usize::from(codes >> 4)]);
+    let columns = scan.codes.as_chunks::<COLUMN_LINES>().0;
+    for (column, tables) in columns.iter().zip(scan.table.as_chunks::<32>().0) {
+        for (i, line) in column.iter().enumerate() {
+            for (b, &code) in line.0.iter().enumerate() {
+                let row = i * 64 + b / 4 + 16 * (b / 2 % 2) + 32 * (b % 2);
+                sums[row] += u32::from(tables[usize::from(code & 15)]);
+                sums[row] += u32::from(tables[16 + usize::from(code >> 4)]);
             }
         }
     }
     let (terms, factors) = (&scan.terms, scan.factors);
     for row in 0..GROUP_ROWS {
         let along = sums[row] as f32 * terms.step + terms.offset;
-        let error = f32::from_bits(u32::from(factors.error[row]) << 16);
+        let error = f32::from_bits(u32::from(factors.error[Factors::error_at(row)]) << 16);
         let estimate = factors.add[row] + terms.shared - factors.scale[row] * along;
         estimates[row] = estimate;
         lower[row] = estimate - error * terms.spread - terms.slack;

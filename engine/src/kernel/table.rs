@@ -3,7 +3,6 @@
     unsafe_code,
     reason = "vector loads from raw pointers, bounded by slice lengths"
 )]
-use super::group::Terms;
 use super::lanes::Lanes;
 
 /// Steps below this are not divided by: the components are too small for a table.
@@ -28,16 +27,36 @@ const fn signs() -> [[f32; 16]; 4] {
     signs
 }
 
-/// The value of one unit of a table entry: the widest table spans [`Terms::ENTRY_MAX`] of them.
+/// What the largest entries of eight tables may add up to before they are rounded: eight halves
+/// less than a byte can hold, and one for the rounding of floats.
+const EIGHT_MAX: f32 = 250.0;
+
+/// The value of one unit of a table entry, such that entries of eight tables add up within a byte.
 /// Zero if that is too small to divide by.
 #[inline(always)]
 pub(super) fn step(residual: &[f32]) -> f32 {
     // Bits of floats that are not negative are ordered like the floats.
-    let widest = residual.as_chunks::<4>().0.iter().fold(0, |widest, q| {
-        let reach = (q[0].abs() + q[1].abs()) + (q[2].abs() + q[3].abs());
-        widest.max(reach.to_bits())
-    });
-    let step = 2.0 * f32::from_bits(widest) / f32::from(Terms::ENTRY_MAX);
+    let widest = residual
+        .as_chunks::<32>()
+        .0
+        .iter()
+        .fold(0, |widest, block| {
+            let mut sums = [0.0; 8];
+            for part in block.as_chunks::<8>().0 {
+                for (sum, value) in sums.iter_mut().zip(part) {
+                    *sum += value.abs();
+                }
+            }
+            let halves = [
+                sums[0] + sums[4],
+                sums[1] + sums[5],
+                sums[2] + sums[6],
+                sums[3] + sums[7],
+            ];
+            let reach = (halves[0] + halves[2]) + (halves[1] + halves[3]);
+            widest.max(reach.to_bits())
+        });
+    let step = 2.0 * f32::from_bits(widest) / EIGHT_MAX;
     if step < STEP_MIN { 0.0 } else { step }
 }
 
@@ -53,8 +72,8 @@ pub(super) unsafe fn fill_table<L: Lanes>(residual: &[f32], table: &mut [u8]) ->
         table.fill(0);
         return step;
     }
-    // Every entry lies between 0.5 and ENTRY_MAX + 0.5, give or take a rounding, or the residual
-    // is not finite, and its table is not used.
+    // Every entry lies between 0.5 and EIGHT_MAX + 0.5, give or take a rounding; or the residual is
+    // not finite, and its table is not used.
     let scale = 1.0 / step;
     for (nibble, q) in residual.as_chunks::<4>().0.iter().enumerate() {
         let base = ((q[0].abs() + q[1].abs()) + (q[2].abs() + q[3].abs())) * scale + 0.5;
