@@ -17,7 +17,7 @@ pub(crate) mod tail;
 #[cfg(test)]
 mod tests;
 
-pub use crate::kernel::GROUP_ROWS;
+pub use crate::kernel::{GROUP_ROWS, Keys};
 pub use centroid::centroid;
 pub use codes::CodeGroup;
 pub use quantizer::Quantizer;

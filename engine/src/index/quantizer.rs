@@ -11,7 +11,7 @@
 //! ```
 use super::codes::{CodeGroup, Filling};
 use super::rotation::Rotation;
-use crate::kernel::{GROUP_ROWS, Moments};
+use crate::kernel::{Floats, GROUP_ROWS, Moments};
 use nearfield_model::Metric;
 use std::sync::Arc;
 
@@ -27,15 +27,15 @@ pub(super) const SQUARED_MIN: f32 = 1e-30;
 
 /// `1 - t²` is taken to be at least this, so that a row's error also covers what rounding the
 /// query's table and components adds; for random directions it is 0.36.
-pub(super) const FLAT_MIN: f32 = 1.0 / 16.0;
+pub(super) const FLAT_MIN: f32 = 1.0 / 8.0;
 
 /// Turns vectors into codes, and queries into what those codes are scanned with.
 #[derive(Clone, Debug)]
 pub struct Quantizer {
     metric: Metric,
     rotation: Arc<Rotation>,
-    centroid: Vec<f32>,
-    rotated: Vec<f32>,
+    centroid: Floats,
+    rotated: Floats,
     squared: f32,
 }
 
@@ -43,13 +43,13 @@ impl Quantizer {
     /// A quantizer around `centroid`, which has the rotation's `dimension` components; all zeros
     /// will do, the mean of the rows makes better estimates.
     pub fn new(metric: Metric, rotation: Arc<Rotation>, centroid: &[f32]) -> Self {
-        let mut rotated = vec![0.0; rotation.padded()];
+        let mut rotated = Floats::zeros(rotation.padded());
         rotation.apply(centroid, &mut rotated);
         let squared = rotation.kernel().dot(&rotated, &rotated);
         Self {
             metric,
             rotation,
-            centroid: centroid.to_vec(),
+            centroid: centroid.into(),
             rotated,
             squared,
         }
@@ -87,7 +87,7 @@ impl Quantizer {
         let (dimension, padded) = (self.rotation.dimension(), self.rotation.padded());
         let kernel = self.rotation.kernel();
         let mut filling = Filling::new(padded);
-        let mut residual = vec![0.0; padded];
+        let mut residual = Floats::zeros(padded);
         let mut bits = vec![0; padded / 8];
         for (vector, scale) in rows.take(GROUP_ROWS) {
             let (head, tail) = residual.split_at_mut(dimension);

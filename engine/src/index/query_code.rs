@@ -1,7 +1,7 @@
 //! A query, prepared for scanning the codes of one quantizer.
 use super::codes::CodeGroup;
 use super::quantizer::{FLAT_MIN, KEY_MAX, Quantizer, SQUARED_MIN};
-use crate::kernel::{GROUP_ROWS, Kernel, Moments, Scan, Terms, kernel};
+use crate::kernel::{Floats, GROUP_ROWS, Kernel, Moments, Scan, Terms, kernel};
 use nearfield_model::Metric;
 
 /// Standard errors between an estimate and its lower bound that RaBitQ's authors recommend: about
@@ -15,7 +15,7 @@ const ROUNDING: f32 = 1.0 / (1 << 20) as f32;
 #[derive(Clone, Debug)]
 pub struct QueryCode {
     kernel: &'static Kernel,
-    residual: Vec<f32>,
+    residual: Floats,
     bits: Vec<u8>,
     table: Vec<u8>,
     terms: Terms,
@@ -28,7 +28,7 @@ impl Default for QueryCode {
     fn default() -> Self {
         Self {
             kernel: kernel(),
-            residual: Vec::new(),
+            residual: Floats::default(),
             bits: Vec::new(),
             table: Vec::new(),
             terms: Terms::default(),
@@ -52,7 +52,9 @@ impl Quantizer {
         let padded = self.rotation().padded();
         let kernel = self.rotation().kernel();
         code.kernel = kernel;
-        code.residual.resize(padded, 0.0);
+        if code.residual.len() != padded {
+            code.residual = Floats::zeros(padded);
+        }
         code.bits.resize(padded / 8, 0);
         code.table.resize(padded * 4, 0);
         kernel.residual(rotated, 1.0, self.rotated_centroid(), &mut code.residual);

@@ -9,7 +9,7 @@
 //! Each step is orthonormal. Three rounds of signs and Hadamard are as good as a random rotation in
 //! practice (Andoni et al., NeurIPS 2015); the second form, with a step of Kac's walk, is that of
 //! the RaBitQ library.
-use crate::kernel::{Kernel, kernel};
+use crate::kernel::{Floats, Kernel, kernel};
 
 /// Sizes are rounded up to a multiple of this.
 const PAD: usize = 64;
@@ -23,7 +23,7 @@ pub struct Rotation {
     /// Length of a Hadamard transform: the largest power of two up to `padded`.
     span: usize,
     /// One factor per component and round: a sign, times what makes the round orthonormal.
-    diagonals: Vec<f32>,
+    diagonals: Floats,
     kernel: &'static Kernel,
 }
 
@@ -41,22 +41,22 @@ impl Rotation {
         let span = 1 << padded.ilog2();
         let mut random = SplitMix(seed);
         let rounds = if span == padded { 3 } else { 4 };
-        let mut diagonals = Vec::with_capacity(rounds * padded);
-        for round in 0..rounds {
+        let mut diagonals = Floats::zeros(rounds * padded);
+        for (round, diagonal) in diagonals.chunks_exact_mut(padded).enumerate() {
             let spanned = span_range(round, span, padded);
             let pairs = if span == padded { 1.0 } else { 0.5f64.sqrt() };
             let within = pairs / (span as f64).sqrt();
             let mut signs = 0;
-            for i in 0..padded {
+            for (i, factor) in diagonal.iter_mut().enumerate() {
                 if i % 64 == 0 {
                     signs = random.next();
                 }
                 let size = if spanned.contains(&i) { within } else { pairs };
-                diagonals.push(if signs >> (i % 64) & 1 == 0 {
+                *factor = if signs >> (i % 64) & 1 == 0 {
                     size
                 } else {
                     -size
-                } as f32);
+                } as f32;
             }
         }
         Self {

@@ -29,7 +29,7 @@ pub struct Kernel {
 }
 
 /// The kernel of this process: the widest that the processor offers, or the one named by
-/// `NEARFIELD_KERNEL` (`scalar`, `avx2`, `avx512`, `neon`) if the processor offers that.
+/// `NEARFIELD_KERNEL` (`scalar`, `avx2`, `avx512`, `avx512vbmi`, `neon`) if the processor offers that.
 pub fn kernel() -> &'static Kernel {
     static CHOSEN: OnceLock<&'static Kernel> = OnceLock::new();
     CHOSEN.get_or_init(|| {
@@ -48,12 +48,14 @@ pub fn kernel() -> &'static Kernel {
 impl Kernel {
     /// Every kernel that this processor can run, narrowest first.
     pub fn all_supported() -> Vec<&'static Kernel> {
-        let all = [
+        let all: [&'static Kernel; _] = [
             &scalar::KERNEL,
             #[cfg(target_arch = "x86_64")]
             &super::avx2::KERNEL,
             #[cfg(target_arch = "x86_64")]
             &super::avx512::KERNEL,
+            #[cfg(target_arch = "x86_64")]
+            &super::avx512::KERNEL_VBMI,
             #[cfg(target_arch = "aarch64")]
             &super::neon::KERNEL,
         ];
@@ -62,7 +64,7 @@ impl Kernel {
             .collect()
     }
 
-    /// `scalar`, `avx2`, `avx512` or `neon`.
+    /// `scalar`, `avx2`, `avx512`, `avx512vbmi` or `neon`.
     pub fn name(&self) -> &'static str {
         self.name
     }
@@ -146,7 +148,8 @@ impl Kernel {
 
     /// Fills a table of 16 partial sums, in units of the returned step, per four components of a
     /// rotated residual: `table` has four bytes per component. An entry is the sum of the four
-    /// components, `+` where its index has their bit and `-` elsewhere, less the smallest such sum.
+    /// components, `+` where its index has their bit and `-` elsewhere, less the smallest such sum;
+    /// entries of the eight tables of 32 components add up to no more than 255.
     /// A step of 0 says that the components are too small for a table.
     #[inline]
     pub fn fill_table(&self, residual: &[f32], table: &mut [u8]) -> f32 {
@@ -161,7 +164,7 @@ impl Kernel {
     pub fn scan_group(&self, scan: &Scan<'_>, estimates: &mut Estimates, lower: &mut Estimates) {
         assert!(scan.codes.len().is_multiple_of(32) && scan.table.len() == scan.codes.len() * 8);
         // SAFETY: a kernel is handed out only where its instruction set is present; the table has
-        // 16 entries for every two lines, of which there are a multiple of 32.
+        // 32 entries for every four lines, of which there are a multiple of 32.
         unsafe { (self.scan_group)(scan, estimates, lower) }
     }
 

@@ -2,27 +2,30 @@
 //!
 //! # Layout of codes
 //!
-//! A row has one bit per rotated dimension, set where the residual is not negative. Four
-//! consecutive dimensions make a *nibble* (first dimension in the lowest bit), the index into a
-//! table of 16 partial sums that the query brings. Nibble `j` of all 256 rows fills lines `2j` and
-//! `2j + 1`:
+//! A row has one bit per rotated dimension, set where the residual is not negative: eight
+//! consecutive dimensions make a byte, the first in the lowest bit. Each half of a byte, four
+//! dimensions, is the index into a table of 16 partial sums that the query brings. Byte `j` of all
+//! 256 rows is column `j`, four lines; row `r` is at line `r / 64` of the column, and in the line
+//! at byte `b` with
 //!
 //! ```text
-//! line 2j      byte b   low half: row       r(b)   high half: row  64 + r(b)
-//! line 2j + 1  byte b   low half: row 128 + r(b)   high half: row 192 + r(b)
-//! r(b) = b / 2 for even b, 32 + b / 2 for odd b
+//! r % 64 = b / 4 + 16 * (b / 2 % 2) + 32 * (b % 2)
 //! ```
 //!
-//! So one shuffle instruction looks up one table for as many rows as the register has bytes, and
-//! even and odd bytes, split when sums are widened to 16 bits, come out as consecutive rows.
+//! So one shuffle looks up as many rows as a register has bytes; and where their sums are widened,
+//! first to the even and odd bytes of 16 bits, then to the low and high halves of 32 bits, each of
+//! the four registers holds consecutive rows.
 //! (After "fast scan", André et al., VLDB 2015, with rows instead of tables across the lanes.)
 use super::Line;
 
 /// Rows of a group.
 pub const GROUP_ROWS: usize = 256;
 
-/// Nibbles whose table entries (at most [`Terms::ENTRY_MAX`]) add up within 16 bits.
-pub(super) const SPAN_NIBBLES: usize = 1024;
+/// Columns whose sums fit in 16 bits: those of four columns fit in 8 bits.
+pub(super) const SPAN_COLUMNS: usize = 1024;
+
+/// Lines of a column.
+pub(super) const COLUMN_LINES: usize = GROUP_ROWS / 64;
 
 /// Per-row factors of a group; unused rows are zero.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,17 +35,25 @@ pub struct Factors {
     pub add: [f32; GROUP_ROWS],
     /// What one unit of `<signs, query>` subtracts from the key; not negative.
     pub scale: [f32; GROUP_ROWS],
-    /// Standard error of the key per unit of query norm, a bfloat16 rounded up; not negative.
+    /// Standard error of the key per unit of query norm, a bfloat16 rounded up; not negative. Row
+    /// `r` is at [`Factors::error_at`]`(r)`.
     pub error: [u16; GROUP_ROWS],
 }
 
 impl Factors {
-    /// All factors zero.
+    /// All zero.
     pub const ZERO: Factors = Factors {
         add: [0.0; GROUP_ROWS],
         scale: [0.0; GROUP_ROWS],
         error: [0; GROUP_ROWS],
     };
+
+    /// Where the error of a row is: of 32 rows, the first 16 are in the low halves of 32-bit words,
+    /// the others in the high halves.
+    #[inline]
+    pub const fn error_at(row: usize) -> usize {
+        row / 32 * 32 + row % 16 * 2 + row / 16 % 2
+    }
 }
 
 /// The numbers of a query that turn a row's table sum `t` into a key:
@@ -62,17 +73,12 @@ pub struct Terms {
     pub slack: f32,
 }
 
-impl Terms {
-    /// Largest table entry: four of them fit in a byte, [`SPAN_NIBBLES`] in 16 bits.
-    pub const ENTRY_MAX: u8 = 63;
-}
-
 /// One scan of one group.
 #[derive(Clone, Copy, Debug)]
 pub struct Scan<'a> {
-    /// 16 entries, each at most [`Terms::ENTRY_MAX`], per nibble.
+    /// Two tables of 16 entries per column; those of eight tables (aligned) add up to at most 255.
     pub table: &'a [u8],
-    /// Two lines per nibble.
+    /// Four lines per column; a multiple of eight columns.
     pub codes: &'a [Line],
     /// The rows' factors.
     pub factors: &'a Factors,

@@ -35,6 +35,9 @@ pub(super) unsafe trait Lanes: Copy {
     unsafe fn sum(self) -> f32;
     /// Walsh-Hadamard transform of the lanes, unnormalised, closest lanes first.
     unsafe fn hadamard(self) -> Self;
+    /// Writes each lane, from 0 to 255, as a byte without its fraction; `to` must be writable for
+    /// `COUNT` bytes.
+    unsafe fn store_bytes(self, to: *mut u8);
     /// Bit `i` is the sign bit of lane `i`.
     unsafe fn negative(self) -> u16;
     /// Bit `i` is set where lane `i` is at most that of `bound`; never for NaN.
@@ -46,7 +49,7 @@ pub(super) unsafe trait Lanes: Copy {
 macro_rules! leaf {
     ($name:literal, $lanes:ty, $features:literal, $detected:expr) => {
         /// The operations of this instruction set.
-        pub(super) static KERNEL: Kernel = Kernel {
+        pub(super) const KERNEL: Kernel = Kernel {
             name: $name,
             detected: || $detected,
             dot: leaf::dot,
@@ -65,7 +68,8 @@ macro_rules! leaf {
 
         /// The shared algorithms, compiled for this instruction set.
         mod leaf {
-            use super::super::{GROUP_ROWS, Moments, distance, hadamard, mask, moments, scalar};
+            use crate::kernel::{GROUP_ROWS, Moments};
+            use crate::kernel::{distance, hadamard, mask, moments, scalar, table};
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -110,7 +114,8 @@ macro_rules! leaf {
             }
             #[target_feature(enable = $features)]
             pub(super) unsafe fn fill_table(residual: &[f32], table: &mut [u8]) -> f32 {
-                scalar::fill_table(residual, table)
+                // SAFETY: compiled for the instruction set; lengths checked by `Kernel`.
+                unsafe { table::fill_table::<$lanes>(residual, table) }
             }
             #[target_feature(enable = $features)]
             pub(super) unsafe fn mask_below(

@@ -6,11 +6,11 @@
     unsafe_code,
     reason = "the kernel table holds unsafe functions; nothing here needs it"
 )]
-use super::group::{GROUP_ROWS, Scan, Terms};
-use super::{Kernel, Moments};
+use super::group::{COLUMN_LINES, Factors, GROUP_ROWS, Scan};
+use super::{Kernel, Moments, table};
 
 /// The operations in plain Rust.
-pub(super) static KERNEL: Kernel = Kernel {
+pub(super) const KERNEL: Kernel = Kernel {
     name: "scalar",
     detected: || true,
     dot,
@@ -126,67 +126,49 @@ pub(super) fn moments(residual: &[f32], centroid: &[f32], bits: &mut [u8]) -> Mo
 
 /// Table of 16 entries per four dimensions: entry `e` is the sum of the four values, signed `+`
 /// where `e` has their bit and `-` elsewhere, less the smallest such sum, in units of the returned
-/// step, which lets the largest entry of all be [`Terms::ENTRY_MAX`]. The step is 0, and so are the
-/// entries, where a step would be too small to divide by.
-#[inline(always)]
+/// step, rounded. A step of 0, with a table of zeros, says that the values are too small.
 pub(super) fn fill_table(residual: &[f32], table: &mut [u8]) -> f32 {
-    const STEP_MIN: f32 = 1e-36;
-    let (fours, _) = residual.as_chunks::<4>();
-    let (entries, _) = table.as_chunks_mut::<16>();
-    // Bits of floats that are not negative are ordered like the floats.
-    let widest = fours.iter().fold(0, |widest, q| {
-        let width = (q[0].abs() + q[1].abs()) + (q[2].abs() + q[3].abs());
-        widest.max(width.to_bits())
-    });
-    let step = 2.0 * f32::from_bits(widest) / f32::from(Terms::ENTRY_MAX);
-    if step < STEP_MIN {
+    let step = table::step(residual);
+    if step == 0.0 {
         table.fill(0);
-        return 0.0;
+        return step;
     }
-    let doubled = 2.0 / step;
-    for (q, entries) in fours.iter().zip(entries) {
-        let q = [
-            q[0] * doubled,
-            q[1] * doubled,
-            q[2] * doubled,
-            q[3] * doubled,
-        ];
-        let base = (0.0 - q[0].min(0.0) - q[1].min(0.0)) - (q[2].min(0.0) + q[3].min(0.0)) + 0.5;
+    for (q, entries) in residual
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .zip(table.as_chunks_mut::<16>().0)
+    {
         for (e, entry) in entries.iter_mut().enumerate() {
-            let pick = |i: usize| if e >> i & 1 == 1 { q[i] } else { 0.0 };
-            let value = base + ((pick(0) + pick(1)) + (pick(2) + pick(3)));
-            *entry = (value as i32).clamp(0, i32::from(Terms::ENTRY_MAX)) as u8;
+            let signed = |i: usize| if e >> i & 1 == 1 { q[i] } else { -q[i] };
+            let sum: f32 = (0..4).map(|i| (q[i].abs() + signed(i)) / step).sum();
+            *entry = (sum + 0.5) as u8;
         }
     }
     step
 }
 
-/// Estimates and lower bounds of a group's rows; see [`Terms`] for the formula.
+/// Estimates and lower bounds of a group's rows; see [`Terms`](super::Terms) for the formula.
 pub(super) fn scan_group(
     scan: &Scan<'_>,
     estimates: &mut [f32; GROUP_ROWS],
     lower: &mut [f32; GROUP_ROWS],
 ) {
     let mut sums = [0u32; GROUP_ROWS];
-    for (lines, entries) in scan
-        .codes
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .zip(scan.table.as_chunks::<16>().0)
-    {
-        for (half, line) in lines.iter().enumerate() {
-            for (b, &codes) in line.0.iter().enumerate() {
-                let row = half * 128 + b / 2 + (b % 2) * 32;
-                sums[row] += u32::from(entries[usize::from(codes & 15)]);
-                sums[row + 64] += u32::from(entries[usize::from(codes >> 4)]);
+    let columns = scan.codes.as_chunks::<COLUMN_LINES>().0;
+    for (column, tables) in columns.iter().zip(scan.table.as_chunks::<32>().0) {
+        for (i, line) in column.iter().enumerate() {
+            for (b, &code) in line.0.iter().enumerate() {
+                let row = i * 64 + b / 4 + 16 * (b / 2 % 2) + 32 * (b % 2);
+                sums[row] += u32::from(tables[usize::from(code & 15)]);
+                sums[row] += u32::from(tables[16 + usize::from(code >> 4)]);
             }
         }
     }
     let (terms, factors) = (&scan.terms, scan.factors);
     for row in 0..GROUP_ROWS {
         let along = sums[row] as f32 * terms.step + terms.offset;
-        let error = f32::from_bits(u32::from(factors.error[row]) << 16);
+        let error = f32::from_bits(u32::from(factors.error[Factors::error_at(row)]) << 16);
         let estimate = factors.add[row] + terms.shared - factors.scale[row] * along;
         estimates[row] = estimate;
         lower[row] = estimate - error * terms.spread - terms.slack;
