@@ -384,8 +384,11 @@ impl Collection {
     /// Waits until a write is as durable as was asked for, and has its rows encoded.
     fn commit(&self, outcome: Outcome, durability: Durability) -> Result<()> {
         self.after_write();
-        if durability == Durability::Sync && self.syncer.sync_to(outcome.sequence)? {
-            self.mark();
+        if durability == Durability::Sync {
+            self.syncer.note_wait();
+            if self.syncer.sync_to(outcome.sequence)? {
+                self.mark();
+            }
         }
         Ok(())
     }
