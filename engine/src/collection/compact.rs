@@ -11,7 +11,7 @@ use nearfield_model::{Compacted, Context, Ids, Metadata, MetadataColumn, Result,
 use super::Collection;
 use crate::log::file::{FILE_HEADER_BYTES, FileHeader, LogFile, RecordPlace};
 use crate::log::ids;
-use crate::log::record::{Header, Kind};
+use crate::log::record::{ALIGNMENT, Header, Kind};
 use crate::log::writer::{Sections, write_record};
 use crate::points::View;
 use crate::storage;
@@ -30,6 +30,13 @@ impl Collection {
                 .is_some_and(|file| dead_rows(&view, file) > 0)
             {
                 writing.log.seal()?;
+                // Every file of the log is in the view, so that snapshots take them all.
+                let active = writing.log.end().0;
+                if !view.files.iter().any(|file| Arc::ptr_eq(file, active)) {
+                    let mut view = View::clone(&view);
+                    Arc::make_mut(&mut view.files).push(active.clone());
+                    self.view.store(Arc::new(view));
+                }
             }
         }
         let active = self.writing().log.end().0.header.number;
@@ -103,7 +110,10 @@ impl Collection {
         let file = io.create(&path).map_err(fail)?;
         file.write_at(0, &[IoSlice::new(&header.encode())])
             .map_err(fail)?;
-        let new = LogFile::new(header, path.clone(), file, old.settled_bytes())?;
+        // Row lists and their padding are added to what the old file holds.
+        let lists = old.stored_rows() * 4 + old.records().count() as u64 * ALIGNMENT;
+        let new = LogFile::new(header, path.clone(), file, old.settled_bytes() + lists)?;
+        new.settle(FILE_HEADER_BYTES)?;
         let mut out = Output {
             file: &new,
             position: FILE_HEADER_BYTES,
