@@ -74,6 +74,13 @@ pub(crate) fn recover(
     replay: &mut dyn Replay,
 ) -> Result<Recovered> {
     let paths = log_paths(place, generations)?;
+    if let Some(missing) = (1..start.file).find(|number| !paths.contains_key(number)) {
+        return Err(corruption(
+            &place.path(missing, 0),
+            0,
+            "the file is missing: it",
+        ));
+    }
     let mut search = Search {
         place,
         start,
@@ -160,6 +167,10 @@ impl Search<'_> {
         let io = &*self.place.io;
         let planned = self.place.planned_bytes(number);
         let Some(file) = LogFile::open(io, path, planned)? else {
+            // What a checkpoint builds on was on disk: nothing of it may be cut.
+            if number <= self.start.file {
+                return Err(corruption(path, 0, "the file's header"));
+            }
             return Ok(Ending::Fault(0));
         };
         let length = file
