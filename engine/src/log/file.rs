@@ -334,6 +334,20 @@ impl LogFile {
             .0)
     }
 
+    /// Begins to fetch a row's vector from memory, where that is easy.
+    #[inline]
+    pub(crate) fn prefetch(&self, place: &RecordPlace, row: u32, schema: &Schema) {
+        let compacted = place.state.load(Ordering::Relaxed) & COMPACTED != 0;
+        if compacted || schema.storage != nearfield_model::Storage::F32 {
+            return;
+        }
+        let relative = u64::from(row - place.first_row) * schema.vector_bytes() as u64;
+        let offset = u64::from(place.vectors) * ALIGNMENT + relative;
+        if let Some(vector) = self.map.floats(offset, schema.dimension) {
+            crate::kernel::prefetch(vector);
+        }
+    }
+
     /// The vector of a row, in `scratch` unless it can be borrowed, and its scale: 1 over its
     /// norm under cosine, else 1. `None` if compaction took the row.
     #[inline]

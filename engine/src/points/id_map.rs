@@ -68,7 +68,11 @@ impl IdMap {
     pub(crate) fn fetch(&self, hashes: &[u64]) {
         let first = hashes.iter().map(|hash| {
             let shard = &self.shards[Self::shard_of(*hash)];
-            let slot = if shard.slots.is_empty() { 0 } else { shard.home(*hash as u32) };
+            let slot = if shard.slots.is_empty() {
+                0
+            } else {
+                shard.home(*hash as u32)
+            };
             shard.slots.get(slot).copied().unwrap_or(EMPTY)
         });
         std::hint::black_box(first.fold(0, |all, entry| all ^ entry));

@@ -11,7 +11,7 @@ use super::query::Query;
 use super::top_k::TopK;
 use crate::collection::Collection;
 use crate::index::tail::CHUNK_ROWS;
-use crate::index::{GROUP_ROWS, QueryCode};
+use crate::index::{GROUP_ROWS, Keys, QueryCode};
 use crate::points::{View, bits};
 
 const WORDS: usize = GROUP_ROWS / 64;
@@ -51,8 +51,7 @@ pub(crate) fn scan(
     } = scratch;
     candidates.clear();
     let mut bound = UpperBound::new(nearest.limit(), uppers);
-    let mut estimates = [0.0; GROUP_ROWS];
-    let mut lower = [0.0; GROUP_ROWS];
+    let (mut estimates, mut lower) = (Keys::default(), Keys::default());
     let mut uncoded = Vec::new();
     let chunks = collection.tail.chunks();
     for base in (0..view.rows).step_by(CHUNK_ROWS as usize) {
