@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::failure::Outcome;
 use crate::show::{Output, bytes, plural};
-use crate::store::{CollectionName, Store, StorePath};
+use crate::store::{Store, StorePath};
 
 /// Give back the disk space of removed and replaced points
 #[derive(Args, Debug)]
@@ -20,7 +20,13 @@ pub(crate) struct Compact {
     store: StorePath,
 
     /// The collection [default: all of them]
-    #[arg(short, long, value_name = "NAME", env = "NEARFIELD_COLLECTION", hide_env_values = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "NAME",
+        env = "NEARFIELD_COLLECTION",
+        hide_env_values = true
+    )]
     collection: Option<String>,
 }
 
@@ -36,7 +42,10 @@ impl Compact {
         for name in &names {
             let done = store.call(nearfield::Compact::new(name))?;
             text += &match done.files {
-                0 => format!("{name}: nothing to give back, {} of log\n", bytes(done.bytes_after)),
+                0 => format!(
+                    "{name}: nothing to give back, {} of log\n",
+                    bytes(done.bytes_after)
+                ),
                 files => format!(
                     "{name}: {} of log before, {} after, {} rewritten\n",
                     bytes(done.bytes_before),

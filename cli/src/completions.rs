@@ -24,7 +24,12 @@ pub(crate) struct Completions {
 impl Completions {
     pub(crate) fn run(self, output: Output) -> Outcome {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Arguments::command(), "nearfield", &mut script);
+        clap_complete::generate(
+            self.shell,
+            &mut Arguments::command(),
+            "nearfield",
+            &mut script,
+        );
         let script = String::from_utf8_lossy(&script);
         output.json(&json!({"shell": self.shell.to_string(), "script": script}))?;
         output.text(&script)

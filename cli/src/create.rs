@@ -39,11 +39,23 @@ pub(crate) struct Create {
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Schema {
     /// How nearness is measured [default: cosine]
-    #[arg(short, long, value_enum, env = "NEARFIELD_METRIC", hide_env_values = true)]
+    #[arg(
+        short,
+        long,
+        value_enum,
+        env = "NEARFIELD_METRIC",
+        hide_env_values = true
+    )]
     pub(crate) metric: Option<Metric>,
 
     /// How components are stored [default: f32]
-    #[arg(short, long, value_enum, env = "NEARFIELD_STORAGE", hide_env_values = true)]
+    #[arg(
+        short,
+        long,
+        value_enum,
+        env = "NEARFIELD_STORAGE",
+        hide_env_values = true
+    )]
     pub(crate) storage: Option<Storage>,
 }
 

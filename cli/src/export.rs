@@ -74,7 +74,14 @@ impl Export {
         let start = Instant::now();
         let total = filter.is_none().then_some(description.count);
         let mut bar = Bar::new(output, "wrote", "points", 0, total);
-        let rows = write_points(&store, &description, filter, &mut columns, &interrupt, &mut bar)?;
+        let rows = write_points(
+            &store,
+            &description,
+            filter,
+            &mut columns,
+            &interrupt,
+            &mut bar,
+        )?;
         bar.finish();
         let mut names = Vec::new();
         for column in columns {
@@ -107,8 +114,10 @@ impl Export {
 
     fn check_names(&self, output: Output) -> Outcome {
         if self.to_stdout() && output.is_json() {
-            return Err(Failure::usage("stdout cannot hold both the points and the answer of --json")
-                .hint("leave out --json, or export to a file"));
+            return Err(Failure::usage(
+                "stdout cannot hold both the points and the answer of --json",
+            )
+            .hint("leave out --json, or export to a file"));
         }
         let mut names: Vec<&PathBuf> = [&self.jsonl, &self.vectors, &self.ids, &self.metadata]
             .into_iter()
@@ -119,7 +128,11 @@ impl Export {
             return Err(Failure::usage("two options name the same file"));
         }
         let others = [&self.vectors, &self.ids, &self.metadata];
-        if others.into_iter().flatten().any(|path| path == Path::new("-")) {
+        if others
+            .into_iter()
+            .flatten()
+            .any(|path| path == Path::new("-"))
+        {
             return Err(Failure::usage("only --jsonl can write to stdout"));
         }
         Ok(())
@@ -132,21 +145,33 @@ impl Export {
                 true => Sink::Stdout(Box::new(BufWriter::new(io::stdout()))),
                 false => Sink::file(path)?,
             };
-            columns.push(Column { sink, kind: Kind::Points });
+            columns.push(Column {
+                sink,
+                kind: Kind::Points,
+            });
         }
         if let Some(path) = &self.vectors {
             let sink = Sink::file(path)?;
-            columns.push(Column { sink, kind: Kind::Vectors { dimension } });
+            columns.push(Column {
+                sink,
+                kind: Kind::Vectors { dimension },
+            });
         }
         if let Some(path) = &self.ids {
             let kind = match path.extension() == Some(OsStr::new("npy")) {
                 true => Kind::IdNumbers,
                 false => Kind::IdLines,
             };
-            columns.push(Column { sink: Sink::file(path)?, kind });
+            columns.push(Column {
+                sink: Sink::file(path)?,
+                kind,
+            });
         }
         if let Some(path) = &self.metadata {
-            columns.push(Column { sink: Sink::file(path)?, kind: Kind::Metadata });
+            columns.push(Column {
+                sink: Sink::file(path)?,
+                kind: Kind::Metadata,
+            });
         }
         for column in &mut columns {
             column.start(0)?;
@@ -167,7 +192,9 @@ fn write_points(
     let wants = |test: fn(&Kind) -> bool| columns.iter().any(|column| test(&column.kind));
     let mut request = Scan::new(&description.collection)
         .limit(limit)
-        .with_vectors(wants(|kind| matches!(kind, Kind::Points | Kind::Vectors { .. })))
+        .with_vectors(wants(|kind| {
+            matches!(kind, Kind::Points | Kind::Vectors { .. })
+        }))
         .with_metadata(wants(|kind| matches!(kind, Kind::Points | Kind::Metadata)));
     request.filter = filter;
     let mut rows = 0;
@@ -260,8 +287,11 @@ impl Column {
             }
             Kind::IdNumbers => match point.id {
                 Id::U64(number) => self.sink.write(&number.to_le_bytes()),
-                _ => Err(Failure::input(format!("the id {} is no number, which .npy needs", point.id))
-                    .hint("give --ids a name that ends in .txt, or use --jsonl")),
+                _ => Err(Failure::input(format!(
+                    "the id {} is no number, which .npy needs",
+                    point.id
+                ))
+                .hint("give --ids a name that ends in .txt, or use --jsonl")),
             },
             Kind::IdLines => {
                 let text = point.id.to_string();
@@ -274,7 +304,10 @@ impl Column {
                 self.sink.write(format!("{text}\n").as_bytes())
             }
             Kind::Metadata => {
-                let text = point.metadata.as_ref().map_or("null", |metadata| metadata.as_str());
+                let text = point
+                    .metadata
+                    .as_ref()
+                    .map_or("null", |metadata| metadata.as_str());
                 self.sink
                     .write(format!("{}\n", text.replace(['\n', '\r'], " ")).as_bytes())
             }
@@ -342,7 +375,9 @@ impl Sink {
             }
             Sink::File { writer, path } => {
                 let complete = || -> io::Result<()> {
-                    let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+                    let file = writer
+                        .into_inner()
+                        .map_err(io::IntoInnerError::into_error)?;
                     File::sync_all(file.as_file())?;
                     file.persist(&path).map_err(|error| error.error)?;
                     Ok(())

@@ -43,7 +43,10 @@ impl Failure {
 
     /// A file that was given cannot be read or written.
     pub(crate) fn file(path: &Path, doing: &str, error: &io::Error) -> Self {
-        let failure = Failure::new("file", format!("{}: cannot {doing} it: {error}", path.display()));
+        let failure = Failure::new(
+            "file",
+            format!("{}: cannot {doing} it: {error}", path.display()),
+        );
         match error.kind() {
             io::ErrorKind::NotFound => failure.hint("check the spelling of the path"),
             io::ErrorKind::PermissionDenied => failure.hint("check that you may use this file"),
@@ -77,10 +80,7 @@ impl Failure {
             (None, Some(row)) => format!("row {row}: "),
             (None, None) => String::new(),
         };
-        let failure = Failure::new(
-            error.kind().as_str(),
-            format!("{place}{}", error.message()),
-        );
+        let failure = Failure::new(error.kind().as_str(), format!("{place}{}", error.message()));
         match hint(error.kind(), target) {
             Some(hint) => failure.hint(hint),
             None => failure,
@@ -137,7 +137,10 @@ impl Failure {
                 .iter()
                 .map(|hint| format!("{dim}hint:{end} {hint}\n"))
                 .collect::<String>();
-            format!("{red}error:{end} {}\n{hint}", crate::show::clean(&self.message))
+            format!(
+                "{red}error:{end} {}\n{hint}",
+                crate::show::clean(&self.message)
+            )
         };
         // Nobody is left to be told if stderr is closed.
         let _ = io::stderr().write_all(text.as_bytes());

@@ -62,7 +62,11 @@ impl Get {
             .map(|(id, _)| id.to_string())
             .collect();
         output.json(&json!({"collection": collection, "points": points}))?;
-        let text: String = points.iter().flatten().map(|point| show(point, output)).collect();
+        let text: String = points
+            .iter()
+            .flatten()
+            .map(|point| show(point, output))
+            .collect();
         output.text(&text)?;
         if missing.is_empty() {
             return Ok(());
@@ -89,10 +93,17 @@ fn show(point: &Point, output: Output) -> String {
     if let Some(vector) = &point.vector {
         text += &format!("  vector    {}\n", fit(&vector_text(vector)));
         if room.is_some() {
-            let length = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+            let length = vector
+                .iter()
+                .map(|x| f64::from(*x).powi(2))
+                .sum::<f64>()
+                .sqrt();
             text += &format!(
                 "            {}\n",
-                output.dim(&format!("{} components, length {length:.4}", number(vector.len() as u64)))
+                output.dim(&format!(
+                    "{} components, length {length:.4}",
+                    number(vector.len() as u64)
+                ))
             );
         }
     }

@@ -25,6 +25,9 @@ mod tests {
         for text in ["007", "18446744073709551616", "+1", "-1", "a7", "1 "] {
             assert_eq!(parse(text), Id::from(text), "{text}");
         }
-        assert!(matches!(parse("67e55044-10b1-426f-9247-bb680e5fe0c8"), Id::Uuid(_)));
+        assert!(matches!(
+            parse("67e55044-10b1-426f-9247-bb680e5fe0c8"),
+            Id::Uuid(_)
+        ));
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use half::f16;
-use nearfield::{Context, Description, DescribeCollection, ErrorKind, Flush, Storage, Upsert};
+use nearfield::{Context, DescribeCollection, Description, ErrorKind, Flush, Storage, Upsert};
 use serde_json::json;
 
 use crate::create::Schema;
@@ -134,8 +134,10 @@ impl Durability {
 impl Import {
     pub(crate) fn run(self, output: Output) -> Outcome {
         if self.store.path == ":memory:" {
-            return Err(Failure::usage("a store in memory is gone when the import ends")
-                .hint("give the path of a folder"));
+            return Err(
+                Failure::usage("a store in memory is gone when the import ends")
+                    .hint("give the path of a folder"),
+            );
         }
         let format = match self.format {
             Some(format) => format,
@@ -163,7 +165,10 @@ impl Import {
         let first_row = resume.next_row();
         source.skip(first_row)?;
         if first_row > self.skip {
-            output.note(&format!("going on after {}", plural(first_row, "point", "points")));
+            output.note(&format!(
+                "going on after {}",
+                plural(first_row, "point", "points")
+            ));
         }
         let bar = match (source.rows(), source.bytes()) {
             (Some(rows), _) => Bar::new(output, "stored", "vectors", first_row, Some(rows)),
@@ -175,7 +180,10 @@ impl Import {
             collection: &collection,
             durability: self.durability,
             name: &name,
-            replaces: self.replace || source.has_ids() || first_row > self.skip || description.count == 0,
+            replaces: self.replace
+                || source.has_ids()
+                || first_row > self.skip
+                || description.count == 0,
             storage: description.storage,
             resume,
             bar,
@@ -323,7 +331,8 @@ impl Writer<'_> {
             request_id: Some(self.resume.request_id(self.batches)),
             ..Context::default()
         };
-        let request = Upsert::new(self.collection, block.batch()).durability(self.durability.into());
+        let request =
+            Upsert::new(self.collection, block.batch()).durability(self.durability.into());
         let upserted = self
             .store
             .try_call(&mut context, request)
@@ -357,7 +366,8 @@ impl Writer<'_> {
     /// Row numbers are no names: without a word from the user they must not replace points
     /// that came from elsewhere. Points with the same vectors came from this file.
     fn refuse_to_replace(&self, block: &Block) -> Outcome {
-        let request = nearfield::Get::new(self.collection, block.ids().borrowed()).with_metadata(false);
+        let request =
+            nearfield::Get::new(self.collection, block.ids().borrowed()).with_metadata(false);
         let there = self.store.call(request)?.points;
         let dimension = block.values().len() / block.len().max(1);
         let differs = there
@@ -377,8 +387,13 @@ impl Writer<'_> {
 
     fn record(&mut self) {
         if let Some(last) = self.last.take() {
-            self.resume
-                .record(self.batches, self.next_row, last.sequence, last.id, self.output);
+            self.resume.record(
+                self.batches,
+                self.next_row,
+                last.sequence,
+                last.id,
+                self.output,
+            );
             self.batches = 0;
         }
     }
@@ -431,18 +446,28 @@ impl Writer<'_> {
     fn stopped(self, failure: Failure, durable: bool) -> Failure {
         let kept = match durable {
             true => format!("{} of {} are stored", number(self.next_row), self.name),
-            false => format!("{} of {} were acknowledged", number(self.next_row), self.name),
+            false => format!(
+                "{} of {} were acknowledged",
+                number(self.next_row),
+                self.name
+            ),
         };
         let go_on = if self.next_row == 0 {
             "nothing is stored".to_owned()
         } else if self.resume.is_kept() {
             let skip = match failure.is_interruption() {
                 true => String::new(),
-                false => format!("; if the file has to be changed first, add --skip {}", self.next_row),
+                false => format!(
+                    "; if the file has to be changed first, add --skip {}",
+                    self.next_row
+                ),
             };
             format!("the first {kept}; the same command goes on from there{skip}")
         } else {
-            format!("the first {kept}; pass over them with --skip {}", self.next_row)
+            format!(
+                "the first {kept}; pass over them with --skip {}",
+                self.next_row
+            )
         };
         failure.further(go_on)
     }
@@ -451,10 +476,13 @@ impl Writer<'_> {
 /// Whether a stored vector is what was given.
 fn same(stored: &[f32], given: &[f32], storage: Storage) -> bool {
     stored.len() == given.len()
-        && stored.iter().zip(given).all(|(stored, given)| match storage {
-            Storage::F32 => stored == given,
-            Storage::F16 => *stored == f16::from_f32(*given).to_f32(),
-        })
+        && stored
+            .iter()
+            .zip(given)
+            .all(|(stored, given)| match storage {
+                Storage::F32 => stored == given,
+                Storage::F16 => *stored == f16::from_f32(*given).to_f32(),
+            })
 }
 
 /// The error without the row of the batch, which says nothing about the file.

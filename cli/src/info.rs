@@ -19,7 +19,13 @@ pub(crate) struct Info {
     store: StorePath,
 
     /// The collection [default: all of them]
-    #[arg(short, long, value_name = "NAME", env = "NEARFIELD_COLLECTION", hide_env_values = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "NAME",
+        env = "NEARFIELD_COLLECTION",
+        hide_env_values = true
+    )]
     collection: Option<String>,
 }
 
@@ -72,7 +78,10 @@ fn show(description: &Description) -> Table {
     );
     let indexed = match description.unindexed {
         0 => "all points".to_owned(),
-        tail => format!("{} are in the tail, which is scanned", plural(tail, "row", "rows")),
+        tail => format!(
+            "{} are in the tail, which is scanned",
+            plural(tail, "row", "rows")
+        ),
     };
     row("indexed", indexed);
     if description.unencoded > 0 {
@@ -89,7 +98,10 @@ fn show(description: &Description) -> Table {
     );
     if description.dead_rows > 0 {
         let rows = plural(description.dead_rows, "row", "rows");
-        row("dead", format!("{rows} replaced or removed; `nearfield compact` gives the space back"));
+        row(
+            "dead",
+            format!("{rows} replaced or removed; `nearfield compact` gives the space back"),
+        );
     }
     let durable = match description.synced >= description.sequence {
         true => format!("write {}, all on disk", number(description.sequence)),
@@ -100,7 +112,10 @@ fn show(description: &Description) -> Table {
         ),
     };
     row("last write", durable);
-    row("memory", format!("about {}", bytes(description.memory_bytes)));
+    row(
+        "memory",
+        format!("about {}", bytes(description.memory_bytes)),
+    );
     if !description.fields.is_empty() {
         let fields: Vec<String> = description.fields.iter().map(field).collect();
         row("fields", fields.join(", "));

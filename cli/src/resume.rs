@@ -72,10 +72,16 @@ pub(crate) struct Import<'a> {
 impl Resume {
     /// Looks for an import of the same files into the same collection that was stopped, and
     /// otherwise starts one at row `skip`. The file is written at most once per `every`.
-    pub(crate) fn find(store: &Store, import: &Import<'_>, every: Duration, output: Output) -> Outcome<Self> {
+    pub(crate) fn find(
+        store: &Store,
+        import: &Import<'_>,
+        every: Duration,
+        output: Output,
+    ) -> Outcome<Self> {
         let mut client = [0; 16];
-        getrandom::fill(&mut client)
-            .map_err(|error| Failure::input(format!("the system gives no random bytes: {error}")))?;
+        getrandom::fill(&mut client).map_err(|error| {
+            Failure::input(format!("the system gives no random bytes: {error}"))
+        })?;
         let files = states(import.files);
         let fresh = Record {
             version: VERSION,
@@ -232,11 +238,15 @@ fn name(files: &[FileState], import: &Import<'_>) -> String {
 
 /// The files as they are now; `None` for stdin and where they cannot be told.
 fn states(files: &Files) -> Option<Vec<FileState>> {
-    [Some(&files.points), files.ids.as_ref(), files.metadata.as_ref()]
-        .into_iter()
-        .flatten()
-        .map(|path| state(path))
-        .collect()
+    [
+        Some(&files.points),
+        files.ids.as_ref(),
+        files.metadata.as_ref(),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|path| state(path))
+    .collect()
 }
 
 fn state(path: &Path) -> Option<FileState> {

@@ -35,7 +35,13 @@ pub(crate) struct Search {
     asked: Asked,
 
     /// Hits per vector
-    #[arg(short, long, default_value_t = 10, env = "NEARFIELD_LIMIT", hide_env_values = true)]
+    #[arg(
+        short,
+        long,
+        default_value_t = 10,
+        env = "NEARFIELD_LIMIT",
+        hide_env_values = true
+    )]
     limit: usize,
 
     /// Find only points whose metadata match
@@ -43,7 +49,13 @@ pub(crate) struct Search {
     filter: Option<String>,
 
     /// The share of the true nearest to be found, 0.5 to 1; 1 compares every vector exactly
-    #[arg(short, long, default_value_t = 0.95, env = "NEARFIELD_RECALL", hide_env_values = true)]
+    #[arg(
+        short,
+        long,
+        default_value_t = 0.95,
+        env = "NEARFIELD_RECALL",
+        hide_env_values = true
+    )]
     recall: f32,
 
     /// Show the vectors of the hits
@@ -86,7 +98,11 @@ pub(crate) fn parse_filter(text: Option<&str>) -> Outcome<Option<Filter>> {
 impl Search {
     pub(crate) fn run(self, output: Output) -> Outcome {
         let filter = parse_filter(self.filter.as_deref())?;
-        let like = self.asked.like.as_deref().map(|id| parse_id(id, self.string));
+        let like = self
+            .asked
+            .like
+            .as_deref()
+            .map(|id| parse_id(id, self.string));
         let given = self.asked.vectors()?;
         let store = Store::open(&self.store, "search")?;
         let collection = store.choose(&self.collection)?;
@@ -129,9 +145,8 @@ impl Asked {
         if let Some(text) = &self.vector {
             let text = text.trim().trim_start_matches('[').trim_end_matches(']');
             let mut values = Vec::new();
-            source::json_vector(&format!("[{text}]"), &mut values).map_err(|failure| {
-                failure.hint("a vector looks like --vector 0.1,-0.2,0.3")
-            })?;
+            source::json_vector(&format!("[{text}]"), &mut values)
+                .map_err(|failure| failure.hint("a vector looks like --vector 0.1,-0.2,0.3"))?;
             return Ok(Some(Vectors::one(values)));
         }
         let Some(path) = &self.vector_file else {
@@ -151,8 +166,9 @@ fn vector_of(store: &Store, collection: &str, id: &Id) -> Outcome<Vectors<'stati
         .and_then(|point| point.vector)
         .map(Vectors::one)
         .ok_or_else(|| {
-            Failure::input(format!("{collection} holds no point {id}"))
-                .hint("digits are taken as a number; where the id is text made of digits, add --string")
+            Failure::input(format!("{collection} holds no point {id}")).hint(
+                "digits are taken as a number; where the id is text made of digits, add --string",
+            )
         })
 }
 
@@ -160,7 +176,10 @@ fn show(results: &[Vec<Hit>], time: Duration, output: Output) -> String {
     let mut text = String::new();
     for (row, hits) in results.iter().enumerate() {
         if results.len() > 1 {
-            text += &format!("{}\n", output.bold(&format!("vector {}", number(row as u64))));
+            text += &format!(
+                "{}\n",
+                output.bold(&format!("vector {}", number(row as u64)))
+            );
         }
         text += &hit_table(hits).text(output.width());
         if results.len() > 1 {
@@ -178,7 +197,8 @@ fn show(results: &[Vec<Hit>], time: Duration, output: Output) -> String {
 }
 
 fn hit_table(hits: &[Hit]) -> Table {
-    let mut table = Table::new([Align::Left, Align::Right, Align::Left]).heading(["id", "score", "metadata"]);
+    let mut table =
+        Table::new([Align::Left, Align::Right, Align::Left]).heading(["id", "score", "metadata"]);
     for hit in hits {
         let mut details = hit
             .metadata
@@ -186,7 +206,9 @@ fn hit_table(hits: &[Hit]) -> Table {
             .map(|metadata| clean(metadata.as_str()))
             .unwrap_or_default();
         if let Some(vector) = &hit.vector {
-            details = format!("{details}  {}", vector_text(vector)).trim_start().to_owned();
+            details = format!("{details}  {}", vector_text(vector))
+                .trim_start()
+                .to_owned();
         }
         table.row([hit.id.to_string(), format!("{:.4}", hit.score), details]);
     }

@@ -39,7 +39,10 @@ impl Snapshot {
             let absolute = std::path::absolute(destination)
                 .map_err(|error| Failure::file(destination, "find", &error))?;
             let text = absolute.to_str().ok_or_else(|| {
-                Failure::usage(format!("{}: the path is not UTF-8 text", destination.display()))
+                Failure::usage(format!(
+                    "{}: the path is not UTF-8 text",
+                    destination.display()
+                ))
             })?;
             request = request.destination(text);
         }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use nearfield::{Builder, Context, Database, DescribeCollection, Description, ListCollections, Verb};
+use nearfield::{
+    Builder, Context, Database, DescribeCollection, Description, ListCollections, Verb,
+};
 
 use crate::failure::{Failure, Outcome};
 
@@ -18,7 +20,13 @@ pub(crate) struct StorePath {
 #[derive(Args, Debug)]
 pub(crate) struct CollectionName {
     /// The collection; may be left out where the store has one only
-    #[arg(short, long, value_name = "NAME", env = "NEARFIELD_COLLECTION", hide_env_values = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "NAME",
+        env = "NEARFIELD_COLLECTION",
+        hide_env_values = true
+    )]
     pub(crate) collection: Option<String>,
 }
 
@@ -100,11 +108,15 @@ impl Store {
             (Some(only), 0) => Ok(only),
             (Some(last), _) => {
                 names.push(last);
-                Err(Failure::usage(format!("{} has several collections", self.target))
-                    .hint(format!("choose one with --collection: {}", some(&names))))
+                Err(
+                    Failure::usage(format!("{} has several collections", self.target))
+                        .hint(format!("choose one with --collection: {}", some(&names))),
+                )
             }
-            (None, _) => Err(Failure::usage(format!("{} has no collection yet", self.target))
-                .hint("name one with --collection NAME")),
+            (None, _) => Err(
+                Failure::usage(format!("{} has no collection yet", self.target))
+                    .hint("name one with --collection NAME"),
+            ),
         }
     }
 

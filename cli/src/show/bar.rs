@@ -46,7 +46,11 @@ impl Bar {
             (None, _) => "{spinner}  {msg}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
-            let characters = if stderr_takes_colours() { "━━─" } else { "=> " };
+            let characters = if stderr_takes_colours() {
+                "━━─"
+            } else {
+                "=> "
+            };
             bar.set_style(style.progress_chars(characters));
         }
         bar.set_position(start_place);
@@ -93,7 +97,9 @@ impl Bar {
 
     fn time_left(&self, place: u64, elapsed: Duration) -> Option<Duration> {
         let total = self.total?;
-        let gone = place.checked_sub(self.start_place).filter(|gone| *gone > 0)?;
+        let gone = place
+            .checked_sub(self.start_place)
+            .filter(|gone| *gone > 0)?;
         let left = total.saturating_sub(place);
         let seconds = elapsed.as_secs_f64() * left as f64 / gone as f64;
         Duration::try_from_secs_f64(seconds)

@@ -150,7 +150,11 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
 
 /// Whether `count` things are one thing or several: `1 point`, `2,000 points`.
 pub(crate) fn plural(count: u64, one: &str, several: &str) -> String {
-    format!("{} {}", number(count), if count == 1 { one } else { several })
+    format!(
+        "{} {}",
+        number(count),
+        if count == 1 { one } else { several }
+    )
 }
 
 #[cfg(test)]

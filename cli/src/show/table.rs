@@ -58,7 +58,11 @@ impl Table {
 
     /// The lines, each at most `width` columns wide where one is given.
     pub(crate) fn lines(&self, width: Option<usize>) -> Vec<String> {
-        let bound = if width.is_some() { self.cell_columns_max } else { usize::MAX };
+        let bound = if width.is_some() {
+            self.cell_columns_max
+        } else {
+            usize::MAX
+        };
         let last = self.columns.len().saturating_sub(1);
         let all: Vec<Vec<String>> = self
             .heading
@@ -83,7 +87,9 @@ impl Table {
                     .unwrap_or(0)
             })
             .collect();
-        all.iter().map(|row| self.line(row, &widths, width)).collect()
+        all.iter()
+            .map(|row| self.line(row, &widths, width))
+            .collect()
     }
 
     fn line(&self, row: &[String], widths: &[usize], width: Option<usize>) -> String {
@@ -91,7 +97,11 @@ impl Table {
         for (column, cell) in row.iter().enumerate() {
             let align = self.columns.get(column).copied().unwrap_or(Align::Left);
             let own = console::measure_text_width(cell);
-            let pad = " ".repeat(widths.get(column).map_or(0, |width| width.saturating_sub(own)));
+            let pad = " ".repeat(
+                widths
+                    .get(column)
+                    .map_or(0, |width| width.saturating_sub(own)),
+            );
             if column > 0 {
                 line.push_str("  ");
             }
@@ -128,7 +138,11 @@ mod tests {
         let mut table = Table::new([Align::Left, Align::Right, Align::Left])
             .heading(["id", "score", "gloss"])
             .indent(2);
-        table.row(["jazz".into(), "0.9".into(), "a genre of popular music".into()]);
+        table.row([
+            "jazz".into(),
+            "0.9".into(),
+            "a genre of popular music".into(),
+        ]);
         table.row(["日本".into(), "0.25".into(), String::new()]);
         let lines = table.lines(Some(30));
         assert_eq!(

@@ -32,9 +32,14 @@ struct Line<'a> {
 pub(crate) fn parse<'a>(line: &'a str, values: &mut Vec<f32>) -> Outcome<Point<'a>> {
     let point: Line<'a> = serde_json::from_str(line).map_err(|error| fault(line, &error))?;
     vector(point.vector.get(), values)?;
-    let metadata = point.metadata.map(RawValue::get).filter(|text| *text != "null");
+    let metadata = point
+        .metadata
+        .map(RawValue::get)
+        .filter(|text| *text != "null");
     if metadata.is_some_and(|text| !text.starts_with('{')) {
-        return Err(Failure::input("\"metadata\" is no object such as {\"genre\": \"jazz\"}"));
+        return Err(Failure::input(
+            "\"metadata\" is no object such as {\"genre\": \"jazz\"}",
+        ));
     }
     Ok(Point {
         id: point.id,
@@ -60,7 +65,10 @@ pub(crate) fn vector(text: &str, values: &mut Vec<f32>) -> Outcome {
                 let place = number((values.len() - start) as u64);
                 Failure::input(match word {
                     "" => "\"vector\" is empty".to_owned(),
-                    word => format!("component {place} of \"vector\" is {}, not a number", crate::show::cut(word, 30)),
+                    word => format!(
+                        "component {place} of \"vector\" is {}, not a number",
+                        crate::show::cut(word, 30)
+                    ),
                 })
             })?;
         if !component.is_finite() {
@@ -103,13 +111,20 @@ mod tests {
     use super::*;
 
     fn refusal(line: &str) -> String {
-        parse(line, &mut Vec::new()).unwrap_err().message().to_owned()
+        parse(line, &mut Vec::new())
+            .unwrap_err()
+            .message()
+            .to_owned()
     }
 
     #[test]
     fn lines_hold_id_vector_and_metadata() {
         let mut values = Vec::new();
-        let point = parse(r#" {"id": "a", "vector": [1, -2.5e0, 0.1], "metadata": {"x": [1]}} "#, &mut values).unwrap();
+        let point = parse(
+            r#" {"id": "a", "vector": [1, -2.5e0, 0.1], "metadata": {"x": [1]}} "#,
+            &mut values,
+        )
+        .unwrap();
         assert_eq!(point.id, Some(Id::from("a")));
         assert_eq!(point.metadata, Some(r#"{"x": [1]}"#));
         assert_eq!(values, [1.0, -2.5, 0.1]);

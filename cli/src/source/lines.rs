@@ -33,8 +33,12 @@ impl<R: BufRead> Lines<R> {
         if !self.read()? {
             return Ok(None);
         }
-        let line = std::str::from_utf8(&self.line)
-            .map_err(|_| Failure::input(format!("line {}: it is not UTF-8 text", number(self.number))))?;
+        let line = std::str::from_utf8(&self.line).map_err(|_| {
+            Failure::input(format!(
+                "line {}: it is not UTF-8 text",
+                number(self.number)
+            ))
+        })?;
         let line = match self.number {
             1 => line.strip_prefix('\u{feff}').unwrap_or(line),
             _ => line,
@@ -57,7 +61,8 @@ impl<R: BufRead> Lines<R> {
             .by_ref()
             .take(LINE_BYTES_MAX + 1)
             .read_until(b'\n', &mut self.line)
-            .map_err(|error| Failure::input(format!("cannot read it: {error}")))? as u64;
+            .map_err(|error| Failure::input(format!("cannot read it: {error}")))?
+            as u64;
         if read > 0 {
             self.number += 1;
             self.bytes += read;

@@ -108,7 +108,9 @@ impl<R: Read + Seek> Vecs<R> {
         for _ in 0..rows {
             read_exact(&mut self.reader, &mut bytes)?;
             let (length, components) = bytes.split_at(4);
-            let length = length.first_chunk().map_or(0, |length| i32::from_le_bytes(*length));
+            let length = length
+                .first_chunk()
+                .map_or(0, |length| i32::from_le_bytes(*length));
             if i64::from(length) != self.dimension as i64 {
                 return Err(Failure::input(format!(
                     "row {}: it claims {length} components, and the rows before have {}",
@@ -129,10 +131,12 @@ impl<R: Read + Seek> Vecs<R> {
 }
 
 fn read_exact(reader: &mut impl Read, bytes: &mut [u8]) -> Outcome {
-    reader.read_exact(bytes).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => Failure::input("it is cut off").hint("copy it again"),
-        _ => unreadable(error),
-    })
+    reader
+        .read_exact(bytes)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => Failure::input("it is cut off").hint("copy it again"),
+            _ => unreadable(error),
+        })
 }
 
 fn unreadable(error: io::Error) -> Failure {
@@ -158,7 +162,11 @@ mod tests {
 
     #[test]
     fn rows_of_all_three_kinds_are_read() {
-        let mut file = Vecs::open(Cursor::new(fvecs(&[&[1.0, 2.0], &[3.0, 4.0]])), Component::F32).unwrap();
+        let mut file = Vecs::open(
+            Cursor::new(fvecs(&[&[1.0, 2.0], &[3.0, 4.0]])),
+            Component::F32,
+        )
+        .unwrap();
         assert_eq!((file.rows(), file.dimension()), (2, 2));
         file.seek_row(1).unwrap();
         let mut values = Vec::new();
@@ -170,7 +178,11 @@ mod tests {
         file.read_values(1, &mut values).unwrap();
         assert_eq!(values, [7.0, 255.0]);
 
-        let mut file = Vecs::open(Cursor::new(vec![1, 0, 0, 0, 255, 255, 255, 255]), Component::I32).unwrap();
+        let mut file = Vecs::open(
+            Cursor::new(vec![1, 0, 0, 0, 255, 255, 255, 255]),
+            Component::I32,
+        )
+        .unwrap();
         values.clear();
         file.read_values(1, &mut values).unwrap();
         assert_eq!(values, [-1.0]);
@@ -179,7 +191,10 @@ mod tests {
     #[test]
     fn broken_files_are_refused() {
         let refusal = |bytes: Vec<u8>| {
-            Vecs::open(Cursor::new(bytes), Component::F32).unwrap_err().message().to_owned()
+            Vecs::open(Cursor::new(bytes), Component::F32)
+                .unwrap_err()
+                .message()
+                .to_owned()
         };
         assert!(refusal(Vec::new()).contains("empty"));
         assert!(refusal(vec![1, 0]).contains("cut off"));

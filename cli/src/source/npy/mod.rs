@@ -6,38 +6,25 @@
 //! data: rows in C order, without gaps
 //! ```
 
+mod element;
+mod header;
+
 use std::io::{self, Read, Seek, SeekFrom};
 
-use half::f16;
 use nearfield::Id;
 
 use crate::failure::{Failure, Outcome};
 use crate::show::number;
 
+pub(crate) use header::header;
+
+use element::Element;
+use header::Header;
+
 /// Bytes of a header, at most. NumPy's own take 128.
 const HEADER_BYTES_MAX: u64 = 1 << 16;
 /// Bytes that are read at once.
 const CHUNK_BYTES_MAX: u64 = 1 << 20;
-
-/// One element of an array.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Element {
-    kind: Kind,
-    bytes: u64,
-    big_endian: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Float,
-    Signed,
-    Unsigned,
-    Bool,
-    /// `U`: UTF-32, filled up with zeros.
-    Text,
-    /// `S`: bytes, filled up with zeros.
-    Bytes,
-}
 
 /// An open array.
 #[derive(Debug)]
@@ -49,21 +36,16 @@ pub(crate) struct Npy<R> {
     next_row: u64,
 }
 
-/// What a header says.
-#[derive(Debug)]
-struct Header {
-    element: Element,
-    shape: Vec<u64>,
-}
-
 impl<R: Read + Seek> Npy<R> {
     /// Reads the header and compares the size of the data with it.
     pub(crate) fn open(mut reader: R) -> Outcome<Self> {
         let mut magic = [0; 8];
         read_exact(&mut reader, &mut magic)?;
         if magic[..6] != *b"\x93NUMPY" {
-            return Err(Failure::input("it is not a .npy file (the first bytes are others)")
-                .hint("write one with numpy.save(\"vectors.npy\", array)"));
+            return Err(
+                Failure::input("it is not a .npy file (the first bytes are others)")
+                    .hint("write one with numpy.save(\"vectors.npy\", array)"),
+            );
         }
         let length = match magic[6] {
             1 => {
@@ -161,7 +143,7 @@ impl<R: Read + Seek> Npy<R> {
 
     /// Whether the elements are numbers.
     pub(crate) fn is_numeric(&self) -> bool {
-        !matches!(self.element.kind, Kind::Text | Kind::Bytes)
+        self.element.is_numeric()
     }
 
     fn row_bytes(&self) -> Outcome<u64> {
@@ -231,221 +213,23 @@ impl<R: Read + Seek> Npy<R> {
     }
 }
 
-impl Element {
-    /// Reads a type string such as `<f4`.
-    fn parse(text: &str) -> Outcome<Self> {
-        let mut letters = text.chars();
-        let big_endian = match letters.next() {
-            Some('<' | '|') => false,
-            Some('=') => cfg!(target_endian = "big"),
-            Some('>') => true,
-            _ => return Err(unknown_type(text)),
-        };
-        let code = letters.next().ok_or_else(|| unknown_type(text))?;
-        let size: u64 = letters.as_str().parse().map_err(|_| unknown_type(text))?;
-        let (kind, bytes) = match (code, size) {
-            ('f', 2 | 4 | 8) => (Kind::Float, size),
-            ('i', 1 | 2 | 4 | 8) => (Kind::Signed, size),
-            ('u', 1 | 2 | 4 | 8) => (Kind::Unsigned, size),
-            ('b', 1) => (Kind::Bool, size),
-            ('U', 1..=65_536) => (Kind::Text, size * 4),
-            ('S', 1..=65_536) => (Kind::Bytes, size),
-            ('O', _) => {
-                return Err(
-                    Failure::input("it holds Python objects, which only Python can read")
-                        .hint("save numbers: numpy.save(\"vectors.npy\", numpy.stack(list(array)).astype(\"float32\"))"),
-                );
-            }
-            _ => return Err(unknown_type(text)),
-        };
-        Ok(Element {
-            kind,
-            bytes,
-            big_endian,
-        })
-    }
-
-    fn append_values(self, bytes: &[u8], values: &mut Vec<f32>) {
-        macro_rules! each {
-            ($type:ty, $convert:expr) => {{
-                const SIZE: usize = size_of::<$type>();
-                let number = bytes.as_chunks::<SIZE>().0.iter();
-                match self.big_endian {
-                    true => values.extend(number.map(|b| $convert(<$type>::from_be_bytes(*b)))),
-                    false => values.extend(number.map(|b| $convert(<$type>::from_le_bytes(*b)))),
-                }
-            }};
-        }
-        match (self.kind, self.bytes) {
-            (Kind::Float, 2) => each!(u16, |bits| f16::from_bits(bits).to_f32()),
-            (Kind::Float, 4) => each!(f32, |number| number),
-            (Kind::Float, _) => each!(f64, |number| number as f32),
-            (Kind::Signed, 1) => each!(i8, f32::from),
-            (Kind::Signed, 2) => each!(i16, f32::from),
-            (Kind::Signed, 4) => each!(i32, |number| number as f32),
-            (Kind::Signed, _) => each!(i64, |number| number as f32),
-            (Kind::Unsigned, 1) => each!(u8, f32::from),
-            (Kind::Unsigned, 2) => each!(u16, f32::from),
-            (Kind::Unsigned, 4) => each!(u32, |number| number as f32),
-            (Kind::Unsigned, _) => each!(u64, |number| number as f32),
-            (Kind::Bool, _) => values.extend(bytes.iter().map(|byte| f32::from(u8::from(*byte != 0)))),
-            (Kind::Text | Kind::Bytes, _) => {}
-        }
-    }
-
-    fn id(self, bytes: &[u8]) -> Result<Id, String> {
-        let mut wide = [0; 8];
-        match self.kind {
-            Kind::Signed | Kind::Unsigned => {
-                let negative = match self.big_endian {
-                    true => bytes.first(),
-                    false => bytes.last(),
-                }
-                .is_some_and(|byte| byte & 0x80 != 0);
-                if self.kind == Kind::Signed && negative {
-                    return Err("an id is negative; use 0 to 2^64 - 1, or text".to_owned());
-                }
-                for (to, from) in wide.iter_mut().zip(bytes) {
-                    *to = *from;
-                }
-                if self.big_endian {
-                    wide[..bytes.len().min(8)].reverse();
-                }
-                Ok(Id::U64(u64::from_le_bytes(wide)))
-            }
-            Kind::Text => {
-                let letters = bytes.as_chunks::<4>().0.iter().map(|letter| match self.big_endian {
-                    true => u32::from_be_bytes(*letter),
-                    false => u32::from_le_bytes(*letter),
-                });
-                let text: Option<String> = letters.map(char::from_u32).collect();
-                let text = text.ok_or("an id is not valid text")?;
-                text_id(text.trim_end_matches('\0'))
-            }
-            Kind::Bytes => {
-                let text = std::str::from_utf8(bytes).map_err(|_| "an id is not UTF-8 text")?;
-                text_id(text.trim_end_matches('\0'))
-            }
-            Kind::Float | Kind::Bool => {
-                Err("ids are whole numbers or text, and these are neither".to_owned())
-            }
-        }
-    }
-}
-
-fn text_id(text: &str) -> Result<Id, String> {
-    match text {
-        "" => Err("an id is empty".to_owned()),
-        text => Ok(Id::from(text)),
-    }
-}
-
-impl Header {
-    /// Reads the dictionary that NumPy writes with Python's `repr`.
-    fn parse(text: &str) -> Outcome<Self> {
-        let damaged = || Failure::input("its header is not what NumPy writes, so the file is damaged");
-        let mut rest = text.trim_start().strip_prefix('{').ok_or_else(damaged)?;
-        let (mut element, mut fortran, mut shape) = (None, None, None);
-        loop {
-            rest = rest.trim_start_matches([' ', ',']);
-            if rest.starts_with('}') {
-                break;
-            }
-            let key;
-            (key, rest) = quoted(rest).ok_or_else(damaged)?;
-            rest = rest.trim_start().strip_prefix(':').ok_or_else(damaged)?.trim_start();
-            match key {
-                "descr" if rest.starts_with('[') => {
-                    return Err(Failure::input("it is a structured array, with named fields")
-                        .hint("save the field that holds the vectors as an array of its own"));
-                }
-                "descr" => {
-                    let name;
-                    (name, rest) = quoted(rest).ok_or_else(damaged)?;
-                    element = Some(Element::parse(name)?);
-                }
-                "fortran_order" => {
-                    let (flag, length) = match rest {
-                        rest if rest.starts_with("True") => (true, 4),
-                        rest if rest.starts_with("False") => (false, 5),
-                        _ => return Err(damaged()),
-                    };
-                    fortran = Some(flag);
-                    rest = &rest[length..];
-                }
-                "shape" => {
-                    let (inside, after) = rest
-                        .strip_prefix('(')
-                        .and_then(|rest| rest.split_once(')'))
-                        .ok_or_else(damaged)?;
-                    let lengths: Option<Vec<u64>> = inside
-                        .split(',')
-                        .map(|length| length.trim().trim_end_matches('L'))
-                        .filter(|length| !length.is_empty())
-                        .map(|length| length.parse().ok())
-                        .collect();
-                    shape = Some(lengths.ok_or_else(damaged)?);
-                    rest = after;
-                }
-                _ => return Err(damaged()),
-            }
-        }
-        match (element, fortran, shape) {
-            (Some(_), Some(true), Some(shape)) if shape.len() > 1 => {
-                Err(Failure::input("it is stored column by column (fortran_order)")
-                    .hint("save it row by row: numpy.save(\"vectors.npy\", numpy.ascontiguousarray(array))"))
-            }
-            (Some(element), Some(_), Some(shape)) => Ok(Header { element, shape }),
-            _ => Err(damaged()),
-        }
-    }
-}
-
-/// The text between quotes that `text` starts with, and what follows.
-fn quoted(text: &str) -> Option<(&str, &str)> {
-    let quote = text.chars().next().filter(|mark| matches!(mark, '\'' | '"'))?;
-    text[1..].split_once(quote)
-}
-
-fn unknown_type(name: &str) -> Failure {
-    let shown: String = name.chars().take(20).collect();
-    Failure::input(format!("its elements have the type {shown:?}, which holds no vectors"))
-        .hint("save numbers: numpy.save(\"vectors.npy\", array.astype(\"float32\"))")
-}
-
 fn too_much() -> Failure {
     Failure::input("its header names more elements than any machine holds, so the file is damaged")
 }
 
 fn read_exact(reader: &mut impl Read, bytes: &mut [u8]) -> Outcome {
-    reader.read_exact(bytes).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => {
-            Failure::input("it is cut off").hint("copy or save it again")
-        }
-        _ => unreadable(error),
-    })
+    reader
+        .read_exact(bytes)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                Failure::input("it is cut off").hint("copy or save it again")
+            }
+            _ => unreadable(error),
+        })
 }
 
 fn unreadable(error: io::Error) -> Failure {
     Failure::input(format!("cannot read it: {error}"))
-}
-
-/// The start of a file of format 1.0: 128 bytes, whatever the number of rows, so that it can
-/// be written over once that is known.
-pub(crate) fn header(descr: &str, rows: u64, row_len: Option<usize>) -> Vec<u8> {
-    let shape = match row_len {
-        Some(length) => format!("({rows}, {length})"),
-        None => format!("({rows},)"),
-    };
-    let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
-    while header.len() < 117 {
-        header.push(' ');
-    }
-    header.push('\n');
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend_from_slice(&118_u16.to_le_bytes());
-    bytes.extend_from_slice(header.as_bytes());
-    bytes
 }
 
 #[cfg(test)]
@@ -482,18 +266,30 @@ pub(crate) mod tests {
     }
 
     fn refusal(bytes: Vec<u8>) -> String {
-        Npy::open(Cursor::new(bytes)).unwrap_err().message().to_owned()
+        Npy::open(Cursor::new(bytes))
+            .unwrap_err()
+            .message()
+            .to_owned()
     }
 
     #[test]
     fn every_number_type_is_read() {
-        let floats: Vec<u8> = [1.5_f32, -2.0, 0.25].iter().flat_map(|n| n.to_le_bytes()).collect();
+        let floats: Vec<u8> = [1.5_f32, -2.0, 0.25]
+            .iter()
+            .flat_map(|n| n.to_le_bytes())
+            .collect();
         assert_eq!(values(1, "<f4", "(3, 1)", &floats), [1.5, -2.0, 0.25]);
         assert_eq!(values(2, "<f4", "(1, 3)", &floats), [1.5, -2.0, 0.25]);
         assert_eq!(values(3, "<f4", "(3,)", &floats), [1.5, -2.0, 0.25]);
-        let doubles: Vec<u8> = [1.5_f64, 1e300].iter().flat_map(|n| n.to_be_bytes()).collect();
+        let doubles: Vec<u8> = [1.5_f64, 1e300]
+            .iter()
+            .flat_map(|n| n.to_be_bytes())
+            .collect();
         assert_eq!(values(1, ">f8", "(2, 1)", &doubles), [1.5, f32::INFINITY]);
-        let halves: Vec<u8> = [0x3c00_u16, 0xc000].iter().flat_map(|n| n.to_le_bytes()).collect();
+        let halves: Vec<u8> = [0x3c00_u16, 0xc000]
+            .iter()
+            .flat_map(|n| n.to_le_bytes())
+            .collect();
         assert_eq!(values(1, "<f2", "(1, 2)", &halves), [1.0, -2.0]);
         assert_eq!(values(1, "|i1", "(1, 2)", &[0x80, 0x7f]), [-128.0, 127.0]);
         assert_eq!(values(1, "|u1", "(1, 2)", &[0x80, 0x7f]), [128.0, 127.0]);
@@ -530,13 +326,25 @@ pub(crate) mod tests {
         let ids = |descr: &str, shape: &str, data: &[u8]| {
             let bytes = file(1, &dictionary(descr, "False", shape), data);
             let mut ids = Vec::new();
-            Npy::open(Cursor::new(bytes)).unwrap().read_ids(9, &mut ids).map(|_| ids)
+            Npy::open(Cursor::new(bytes))
+                .unwrap()
+                .read_ids(9, &mut ids)
+                .map(|_| ids)
         };
-        assert_eq!(ids("<i4", "(1,)", &7_i32.to_le_bytes()).unwrap(), [Id::U64(7)]);
+        assert_eq!(
+            ids("<i4", "(1,)", &7_i32.to_le_bytes()).unwrap(),
+            [Id::U64(7)]
+        );
         assert_eq!(ids(">u2", "(1,)", &[1, 2]).unwrap(), [Id::U64(258)]);
         assert!(ids("<i4", "(1,)", &(-7_i32).to_le_bytes()).is_err());
-        assert_eq!(ids("|S3", "(2,)", b"ab\0cde").unwrap(), [Id::from("ab"), Id::from("cde")]);
-        let text: Vec<u8> = ['é', '\0'].iter().flat_map(|c| (*c as u32).to_le_bytes()).collect();
+        assert_eq!(
+            ids("|S3", "(2,)", b"ab\0cde").unwrap(),
+            [Id::from("ab"), Id::from("cde")]
+        );
+        let text: Vec<u8> = ['é', '\0']
+            .iter()
+            .flat_map(|c| (*c as u32).to_le_bytes())
+            .collect();
         assert_eq!(ids("<U2", "(1,)", &text).unwrap(), [Id::from("é")]);
         assert!(ids("<f4", "(1,)", &[0; 4]).is_err());
     }
@@ -548,7 +356,7 @@ pub(crate) mod tests {
         };
         assert!(c("<f4", "(2, 2)", &[0; 15]).contains("cut off"));
         assert!(c("<f4", "(2, 2)", &[0; 17]).contains("1 bytes follow"));
-        assert!(c("|O", "(2, 2)", &[]).contains("Python objects") || c("|O", "(2,)", &[]).contains("type"));
+        assert!(c("|O", "(2,)", &[]).contains("Python objects"));
         assert!(c("<c8", "(1, 1)", &[0; 8]).contains("c8"));
         assert!(c("|V2", "(1, 1)", &[0; 2]).contains("V2"));
         assert!(c("<f4", "(9999999999999999999, 9999999999)", &[]).contains("more elements"));
