@@ -92,6 +92,11 @@ impl Database {
         })
     }
 
+    /// What stands behind the handle, for programs that make contexts and requests themselves.
+    pub fn service(&self) -> Arc<dyn Service> {
+        Arc::clone(&self.shared.service)
+    }
+
     /// Sends one request. Writes are given a request id, so that a retry inside the door is
     /// applied once.
     ///

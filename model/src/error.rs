@@ -95,6 +95,13 @@ impl ErrorKind {
         }
     }
 
+    /// The kind of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        ErrorKind::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
+    }
+
     /// Whether the same request may succeed later without being changed.
     pub fn is_retryable(self) -> bool {
         matches!(

@@ -3,12 +3,15 @@
 //! trait, [`Service`], that every door calls and every engine answers. No input or output
 //! happens here.
 
+#[cfg(feature = "codec")]
+pub mod codec;
 pub mod filter;
 pub mod limits;
 pub mod metadata;
 pub mod request;
 
 mod context;
+mod decimal;
 mod error;
 mod id;
 mod metric;

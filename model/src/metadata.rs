@@ -236,7 +236,13 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         let depth = self.deeper()?;
         let parent = self.walk.path.len();
-        while members.next_key_seed(Name(&mut self.walk.path))?.is_some() {
+        while members
+            .next_key_seed(Name {
+                path: &mut self.walk.path,
+                nested: depth > 1,
+            })?
+            .is_some()
+        {
             members.next_value_seed(Node {
                 walk: self.walk,
                 depth,
@@ -248,7 +254,10 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
 }
 
 /// The name of a member, which lengthens the path.
-struct Name<'w>(&'w mut String);
+struct Name<'w> {
+    path: &'w mut String,
+    nested: bool,
+}
 
 impl<'de> DeserializeSeed<'de> for Name<'_> {
     type Value = ();
@@ -265,10 +274,10 @@ impl Visitor<'_> for Name<'_> {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<(), E> {
-        if !self.0.is_empty() {
-            self.0.push('.');
+        if self.nested {
+            self.path.push('.');
         }
-        self.0.push_str(name);
+        self.path.push_str(name);
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -31,6 +32,22 @@ impl Number {
         } else {
             Some(Number(Repr::Fraction(number)))
         }
+    }
+
+    /// Reads a decimal number, such as `1960`, `-0.5` or `1e-9`: exact if it is whole and
+    /// within -2^63 .. 2^64, otherwise the nearest `f64`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let decimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+        if !text.bytes().all(decimal) {
+            return None;
+        }
+        if let Ok(number) = text.parse::<u64>() {
+            return Some(number.into());
+        }
+        if let Ok(number) = text.parse::<i64>() {
+            return Some(number.into());
+        }
+        text.parse().ok().and_then(Number::from_f64)
     }
 
     /// The nearest `f64`. The conversion keeps the order, though distinct numbers may meet.
@@ -97,6 +114,19 @@ impl fmt::Display for Number {
         match self.0 {
             Repr::Whole(number) => write!(f, "{number}"),
             Repr::Fraction(number) => write!(f, "{number:?}"),
+        }
+    }
+}
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Repr::Fraction(number) => serializer.serialize_f64(number),
+            Repr::Whole(number) => match (u64::try_from(number), i64::try_from(number)) {
+                (Ok(number), _) => serializer.serialize_u64(number),
+                (_, Ok(number)) => serializer.serialize_i64(number),
+                _ => serializer.serialize_f64(number as f64),
+            },
         }
     }
 }
@@ -172,6 +202,22 @@ impl ValueRef<'_> {
             ValueRef::Number(number) => Value::Number(number),
             ValueRef::String(text) => Value::String(text.into()),
         }
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Value::Bool(flag) => serializer.serialize_bool(*flag),
+            Value::Number(number) => number.serialize(serializer),
+            Value::String(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+impl From<Number> for Value {
+    fn from(number: Number) -> Self {
+        Value::Number(number)
     }
 }
 

@@ -1,2 +1,47 @@
-//! Skeleton.
-fn main() {}
+//! The chores of the project. `cargo xtask test` is every test there is; `cargo xtask help`
+//! lists the rest.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the terminal is this program's only output"
+)]
+
+mod deny;
+mod run;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["test", rest @ ..] => test::command(rest),
+        ["tidy"] => tidy::command(),
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{}", help());
+            Ok(())
+        }
+        other => Err(format!("cannot read `{}`\n\n{}", other.join(" "), help())),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn help() -> String {
+    let mut text = String::from(
+        "cargo xtask test [--only STEP]...   run every step below, or those named\n\
+         cargo xtask tidy                    run the housekeeping checks alone\n\
+         cargo xtask help                    print this\n\nSteps:\n",
+    );
+    for step in test::STEPS {
+        text.push_str(&format!("  {:<8} {}\n", step.name, step.about));
+    }
+    text
+}

@@ -1,1 +1,25 @@
-//! Skeleton.
+//! What makes search fast and can be rebuilt from the log: 1-bit RaBitQ codes.
+//!
+//! A [`Rotation`] spreads a vector's length evenly over its components. A [`Quantizer`] keeps of
+//! each rotated residual (vector minus centroid) only the signs, and three factors with which the
+//! distance to a query is estimated without bias and bounded from below
+//! (RaBitQ, Gao and Long, SIGMOD 2024, arXiv 2405.12497). Rows are coded 256 at a time as a
+//! [`CodeGroup`], which a [`QueryCode`] scans.
+//!
+//! Distances are compared as *keys*, of which the lower is the nearer: the squared distance for
+//! euclidean, the negative inner product for dot and for cosine (of normalised vectors).
+mod centroid;
+mod codes;
+mod quantizer;
+mod query_code;
+mod rotation;
+pub(crate) mod tail;
+#[cfg(test)]
+mod tests;
+
+pub use crate::kernel::{GROUP_ROWS, Keys};
+pub use centroid::centroid;
+pub use codes::CodeGroup;
+pub use quantizer::Quantizer;
+pub use query_code::{EPSILON, QueryCode};
+pub use rotation::Rotation;

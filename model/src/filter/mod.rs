@@ -1,6 +1,36 @@
 //! Which points a request is about, said by their metadata.
+//!
+//! A filter is a tree, and has two written forms: text, for people, and JSON, for programs.
+//! ```
+//! use nearfield_model::Filter;
+//! let text = Filter::parse(r#"genre = "jazz" and year >= 1960"#)?;
+//! let json = Filter::from_json(
+//!     r#"{"must": [{"field": "genre", "eq": "jazz"}, {"field": "year", "range": {"gte": 1960}}]}"#,
+//! )?;
+//! assert_eq!(text, json);
+//! assert_eq!(text.to_string(), r#"genre = "jazz" and year >= 1960"#);
+//! # Ok::<(), nearfield_model::Error>(())
+//! ```
+//! Both forms are read into the normal form (see [`Filter::normalized`]), and a filter in
+//! normal form that passes [`Filter::check`] is read back from either form as it was.
+
+mod build;
+mod check;
+mod display;
+mod json;
+mod lexer;
+mod matcher;
+mod normal;
+mod parse;
+
+#[cfg(test)]
+pub(crate) mod arbitrary;
+#[cfg(test)]
+mod tests;
 
 use crate::value::{Number, Time, Value};
+
+pub use matcher::Matcher;
 
 /// A condition on metadata, or several joined.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +70,7 @@ pub enum Test {
     Prefix(String),
 }
 
-/// Bounds of a [`Test::Range`]; at least one is given, and all are of one kind.
+/// Bounds of a [`Test::Range`]: a lower one, an upper one, or both, all of one kind.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Range {
     /// The value is greater.
@@ -65,16 +95,4 @@ pub enum Bound {
         /// The text that it was read from.
         text: Box<str>,
     },
-}
-
-impl Filter {
-    /// Refuses a filter over the limits.
-    pub fn check(&self) -> crate::Result<()> {
-        Ok(())
-    }
-
-    /// Reads the text form.
-    pub fn parse(_text: &str) -> crate::Result<Filter> {
-        Err(crate::Error::invalid("not yet"))
-    }
 }

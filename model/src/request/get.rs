@@ -62,7 +62,11 @@ pub struct Point {
     /// Its id.
     pub id: Id,
     /// Its vector, if asked for: the bits that were written (rounded under `f16` storage).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "crate::decimal::many"
+    )]
     pub vector: Option<Vec<f32>>,
     /// Its metadata, if asked for and there is any.
     #[serde(default, skip_serializing_if = "Option::is_none")]

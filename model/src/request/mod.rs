@@ -39,7 +39,7 @@ use crate::limits::COLLECTION_NAME_BYTES_MAX;
 macro_rules! verbs {
     ($($(#[$doc:meta])* $name:ident = $wire:literal, $right:ident: $request:ty => $response:ident;)*) => {
         /// A request: one of the verbs.
-        #[derive(Clone, Debug)]
+        #[derive(Clone, Debug, PartialEq)]
         pub enum Request<'a> {
             $($(#[$doc])* $name($request),)*
         }

@@ -138,11 +138,16 @@ pub struct Hit {
     pub id: Id,
     /// Similarity under cosine and dot (larger is nearer); distance under euclidean
     /// (smaller is nearer). The similarity of cosine stays within -1 to 1.
+    #[serde(with = "crate::decimal::one")]
     pub score: f32,
     /// Its metadata, if asked for and there is any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
     /// Its vector, if asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "crate::decimal::many"
+    )]
     pub vector: Option<Vec<f32>>,
 }

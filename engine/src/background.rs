@@ -1,0 +1,148 @@
+//! The threads that work behind the writers' backs: one makes codes, one keeps the files.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::collection::Collection;
+
+/// How long the coder waits for more rows before it codes what is there.
+const CODE_DELAY: Duration = Duration::from_millis(20);
+/// How often files are looked after while there are writes.
+const KEEP_DELAY: Duration = Duration::from_millis(25);
+/// How many rounds after the last write the keeper syncs what nobody waited for.
+const IDLE_ROUNDS: u32 = 20;
+
+/// The background threads of an engine. They stop when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Background {
+    signal: Arc<Signal>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Tells the threads that there may be work.
+#[derive(Debug, Default)]
+pub(crate) struct Signal {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Counts writes.
+    writes: u64,
+    /// Threads that wait for a write without a time limit.
+    asleep: u32,
+    stopping: bool,
+}
+
+impl Signal {
+    /// Notes a write.
+    pub(crate) fn wrote(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.writes += 1;
+        if state.asleep > 0 {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits for a write after the first `seen`, or for `delay` if there was one; gives the
+    /// count of writes, or `None` when the threads are to stop.
+    fn wait(&self, seen: u64, delay: Option<Duration>) -> Option<u64> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match delay {
+            Some(delay) => {
+                if !state.stopping {
+                    let waited = self
+                        .changed
+                        .wait_timeout_while(state, delay, |s| !s.stopping);
+                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+            None => {
+                state.asleep += 1;
+                state = self
+                    .changed
+                    .wait_while(state, |state| !state.stopping && state.writes == seen)
+                    .unwrap_or_else(PoisonError::into_inner);
+                state.asleep -= 1;
+            }
+        }
+        (!state.stopping).then_some(state.writes)
+    }
+
+    fn stop(&self) {
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .stopping = true;
+        self.changed.notify_all();
+    }
+}
+
+/// Gives the collections that are open at the moment.
+pub(crate) type Collections = dyn Fn() -> Vec<Arc<Collection>> + Send + Sync;
+
+impl Background {
+    /// Starts the threads. Without them the writers do what they must.
+    pub(crate) fn start(collections: Arc<Collections>) -> Background {
+        let signal = Arc::new(Signal::default());
+        let mut threads = Vec::new();
+        let work: [(&str, fn(&Signal, &Collections)); 2] = [
+            ("nearfield-codes", make_codes),
+            ("nearfield-files", keep_files),
+        ];
+        for (name, run) in work {
+            let (signal, collections) = (signal.clone(), collections.clone());
+            let thread = std::thread::Builder::new().name(name.to_owned());
+            threads.extend(thread.spawn(move || run(&signal, &*collections)).ok());
+        }
+        Background { signal, threads }
+    }
+
+    pub(crate) fn signal(&self) -> &Arc<Signal> {
+        &self.signal
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.signal.stop();
+        for thread in self.threads.drain(..) {
+            // A panic was reported where it happened.
+            let _stopped = thread.join();
+        }
+    }
+}
+
+fn make_codes(signal: &Signal, collections: &Collections) {
+    let mut seen = 0;
+    let mut delay = None;
+    while let Some(writes) = signal.wait(seen, delay) {
+        let mut worked = false;
+        for collection in collections() {
+            while collection.encode_some() {
+                worked = true;
+            }
+        }
+        delay = (worked || writes != seen).then_some(CODE_DELAY);
+        seen = writes;
+    }
+}
+
+fn keep_files(signal: &Signal, collections: &Collections) {
+    let mut seen = 0;
+    let mut idle = IDLE_ROUNDS;
+    while let Some(writes) = signal.wait(seen, (idle < IDLE_ROUNDS).then_some(KEEP_DELAY)) {
+        idle = if writes == seen { idle + 1 } else { 0 };
+        seen = writes;
+        for collection in collections() {
+            collection.make_file_ahead();
+            if idle == IDLE_ROUNDS {
+                collection.sync_behind();
+            }
+            // It is tried again after the next write; writers report a failing disk.
+            let _tried_again = collection.checkpoint_if_due();
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Compaction: log files are rewritten without the rows that later writes replaced or removed.
+//! Rows keep their numbers and writes theirs, so no index changes.
+
+use std::collections::BTreeMap;
+use std::io::IoSlice;
+use std::sync::Arc;
+
+use half::f16;
+use nearfield_model::{Compacted, Context, Ids, Metadata, MetadataColumn, Result, Storage};
+
+use super::Collection;
+use crate::log::file::{FILE_HEADER_BYTES, FileHeader, LogFile, RecordPlace};
+use crate::log::ids;
+use crate::log::record::{Header, Kind};
+use crate::log::writer::{Sections, write_record};
+use crate::points::View;
+use crate::storage;
+
+impl Collection {
+    /// Rewrites the log files that hold dead rows.
+    pub(crate) fn compact(&self, context: &Context) -> Result<Compacted> {
+        let mut manifest = self.manifest();
+        let bytes_before = log_bytes(&self.view());
+        {
+            let mut writing = self.writing();
+            let view = self.view();
+            if view
+                .files
+                .last()
+                .is_some_and(|file| dead_rows(&view, file) > 0)
+            {
+                writing.log.seal()?;
+            }
+        }
+        let active = self.writing().log.end().0.header.number;
+        let view = self.view();
+        let mut replaced = BTreeMap::new();
+        for file in view.files.iter().filter(|file| file.header.number < active) {
+            context.check()?;
+            if dead_rows(&view, file) > 0 {
+                let new = self.rewrite(&view, file, &replaced)?;
+                replaced.insert(file.header.number, Arc::new(new));
+            }
+        }
+        if replaced.is_empty() {
+            return Ok(Compacted {
+                files: 0,
+                bytes_before,
+                bytes_after: bytes_before,
+            });
+        }
+        {
+            let _writing = self.writing();
+            let mut view = View::clone(&self.view());
+            for file in Arc::make_mut(&mut view.files) {
+                if let Some(new) = replaced.get(&file.header.number) {
+                    *file = new.clone();
+                }
+            }
+            self.view.store(Arc::new(view));
+        }
+        let mut next = manifest.clone();
+        next.generations.extend(
+            replaced
+                .values()
+                .map(|file| (file.header.number, file.header.generation)),
+        );
+        self.checkpoint_into(&mut next)?;
+        *manifest = next;
+        for file in view
+            .files
+            .iter()
+            .filter(|file| replaced.contains_key(&file.header.number))
+        {
+            // What cannot be removed now is removed when the store is opened next.
+            let _leftover = self.place.io.remove(&file.path);
+        }
+        let bytes_after = log_bytes(&self.view());
+        Ok(Compacted {
+            files: replaced.len() as u64,
+            bytes_before,
+            bytes_after,
+        })
+    }
+
+    /// Writes the next generation of a file, without its dead rows.
+    fn rewrite(
+        &self,
+        view: &View,
+        old: &Arc<LogFile>,
+        replaced: &BTreeMap<u64, Arc<LogFile>>,
+    ) -> Result<LogFile> {
+        let header = FileHeader {
+            generation: old.header.generation + 1,
+            ..old.header
+        };
+        let path = self.place.path(header.number, header.generation);
+        let io = &*self.place.io;
+        let fail = |error| storage::error("write", &path, &error);
+        if io.exists(&path).map_err(fail)? {
+            io.remove(&path).map_err(fail)?;
+        }
+        let file = io.create(&path).map_err(fail)?;
+        file.write_at(0, &[IoSlice::new(&header.encode())])
+            .map_err(fail)?;
+        let new = LogFile::new(header, path.clone(), file, old.settled_bytes())?;
+        let mut out = Output {
+            file: &new,
+            position: FILE_HEADER_BYTES,
+            previous: header.previous,
+        };
+        let mut position = FILE_HEADER_BYTES;
+        while position < old.settled_bytes() {
+            let Ok(record) = old.record_header(position) else {
+                break;
+            };
+            match record.kind {
+                Kind::Upsert | Kind::UpdateMetadata => {
+                    self.keep_rows(view, old, position, &record, &mut out)?;
+                }
+                Kind::Delete => keep_delete(view, old, position, &record, replaced, &mut out)?,
+                Kind::Mark => break,
+            }
+            position += record.record_bytes();
+        }
+        new.file.sync_data().map_err(fail)?;
+        io.sync_directory(&self.place.directory).map_err(fail)?;
+        Ok(new)
+    }
+
+    /// Copies the live rows of a record.
+    fn keep_rows(
+        &self,
+        view: &View,
+        old: &LogFile,
+        offset: u64,
+        record: &Header,
+        out: &mut Output<'_>,
+    ) -> Result<()> {
+        let Some(place) = old
+            .find(record.first_row)
+            .filter(|place| place.offset() == offset)
+        else {
+            return Ok(());
+        };
+        old.verify_all(place)?;
+        let mut kept_ids = Vec::new();
+        let mut list = Vec::new();
+        let mut rows = Vec::new();
+        old.visit_ids(place, &mut |row, id| {
+            if view.is_live(row) {
+                kept_ids.push(id.to_id());
+                list.extend_from_slice(&(row - record.first_row).to_le_bytes());
+                rows.push(row);
+            }
+        })?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut matrix = Vec::with_capacity(rows.len() * self.schema.vector_bytes());
+        let mut scales: Vec<u8> = Vec::new();
+        let mut scratch = Vec::new();
+        let mut metadata = MetadataColumn::default();
+        for &row in &rows {
+            if let Some((vector, scale)) = old.vector(place, row, &self.schema, &mut scratch)? {
+                match self.schema.storage {
+                    Storage::F32 => matrix.extend_from_slice(bytemuck::cast_slice(vector)),
+                    Storage::F16 => vector.iter().for_each(|component| {
+                        matrix.extend_from_slice(&f16::from_f32(*component).to_le_bytes());
+                    }),
+                }
+                if self.schema.has_scales() {
+                    scales.extend_from_slice(&scale.to_le_bytes());
+                }
+            }
+            metadata.push(
+                old.metadata(place, row)?
+                    .map(Metadata::from_checked)
+                    .as_ref(),
+            )?;
+        }
+        let (encoded, numeric_ids) = ids::encode(&Ids::from(kept_ids));
+        let texts = if metadata.text().is_empty() {
+            [&[][..], &[]]
+        } else {
+            [
+                bytemuck::cast_slice(metadata.ends()),
+                metadata.text().as_bytes(),
+            ]
+        };
+        let sections = Sections {
+            ids: &encoded,
+            list: &list,
+            matrix: &matrix,
+            scales: &scales,
+            metadata: texts,
+        };
+        let mut header = Header {
+            numeric_ids,
+            compacted: true,
+            stored: rows.len() as u32,
+            ..record.clone()
+        };
+        let offset = out.record(&mut header, &sections)?;
+        out.file.push(RecordPlace::new(offset, &header, true));
+        Ok(())
+    }
+}
+
+/// Copies what a delete removed, without the rows that are gone from the log: those no
+/// longer need it.
+fn keep_delete(
+    view: &View,
+    old: &LogFile,
+    offset: u64,
+    record: &Header,
+    replaced: &BTreeMap<u64, Arc<LogFile>>,
+    out: &mut Output<'_>,
+) -> Result<()> {
+    let place = RecordPlace::new(offset, record, false);
+    let mut list = Vec::new();
+    for entry in old.list(&place, record)? {
+        let row = u32::from_le_bytes(*entry);
+        let gone = match view.place(row) {
+            Ok((file, _)) => {
+                // Its file is this one or was rewritten before it: only live rows are left.
+                file.header.number == old.header.number
+                    || replaced.contains_key(&file.header.number)
+                    || view.id(row)?.is_none()
+            }
+            Err(_) => true,
+        };
+        if !gone {
+            list.extend_from_slice(entry);
+        }
+    }
+    if list.is_empty() {
+        return Ok(());
+    }
+    let sections = Sections {
+        list: &list,
+        ..Sections::default()
+    };
+    out.record(&mut record.clone(), &sections).map(|_| ())
+}
+
+/// The end of a file that is being rewritten.
+struct Output<'a> {
+    file: &'a LogFile,
+    position: u64,
+    previous: u64,
+}
+
+impl Output<'_> {
+    /// Appends a record with these sections; gives its offset.
+    fn record(&mut self, header: &mut Header, sections: &Sections<'_>) -> Result<u64> {
+        sections.describe(header)?;
+        header.previous = self.previous;
+        let offset = self.position;
+        self.previous = write_record(&*self.file.file, offset, header, sections)
+            .map_err(|error| storage::error("write", &self.file.path, &error))?;
+        self.position += header.record_bytes();
+        self.file.settle(self.position)?;
+        Ok(offset)
+    }
+}
+
+/// Rows that a file stores and that are dead.
+fn dead_rows(view: &View, file: &LogFile) -> u64 {
+    let live: u64 = file
+        .records()
+        .map(|place| {
+            let end = (place.first_row + place.rows).min(view.rows);
+            (place.first_row..end)
+                .filter(|row| view.is_live(*row))
+                .count() as u64
+        })
+        .sum();
+    file.stored_rows().saturating_sub(live)
+}
+
+fn log_bytes(view: &View) -> u64 {
+    view.files.iter().map(|file| file.settled_bytes()).sum()
+}

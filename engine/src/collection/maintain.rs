@@ -1,0 +1,165 @@
+//! Work behind the writers' backs: coding rows, making files ahead, checkpoints.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use nearfield_model::{Error, ErrorKind, Result};
+
+use super::Collection;
+use crate::log::checkpoint;
+use crate::log::recovery::Start;
+use crate::manifest::{Manifest, checkpoint_path};
+use crate::points::View;
+use crate::storage;
+
+/// Rows that may wait for their codes before writers help to make them. Each is compared
+/// exactly by searches until then.
+const UNENCODED_ROWS_MAX: u32 = 8_192;
+/// A checkpoint is due when the log has grown by this share of what the last one held.
+const CHECKPOINT_GROWTH: u64 = 8;
+
+impl Collection {
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// After a write: helps with the codes if they fall behind.
+    pub(super) fn after_write(&self) {
+        let backlog = if self.options.background {
+            UNENCODED_ROWS_MAX
+        } else {
+            0
+        };
+        loop {
+            let view = self.view();
+            if self.tail.unencoded(view.rows) <= backlog {
+                break;
+            }
+            // A row that cannot be read is compared exactly later, which reports it.
+            if !self.tail.encode_group(&self.schema, &view).unwrap_or(false) {
+                break;
+            }
+        }
+    }
+
+    /// Codes some rows; true if there may be more.
+    pub(crate) fn encode_some(&self) -> bool {
+        let view = self.view();
+        !self.is_closed() && self.tail.encode_group(&self.schema, &view).unwrap_or(false)
+    }
+
+    /// Makes the next log file ahead, if it is time.
+    pub(crate) fn make_file_ahead(&self) {
+        let wanted = self.writing().log.wants_ahead();
+        if let Some(wanted) = wanted.filter(|_| !self.is_closed()) {
+            wanted.run();
+        }
+    }
+
+    /// Syncs what was written without waiting for the disk.
+    pub(crate) fn sync_behind(&self) {
+        if self.syncer.is_behind() {
+            // A failure stops the writers, who report it.
+            let _reported_by_writers = self.flush();
+        }
+    }
+
+    /// Writes a checkpoint if the log has grown enough since the last.
+    pub(crate) fn checkpoint_if_due(&self) -> Result<()> {
+        let view = self.view();
+        let bytes: u64 = view.files.iter().map(|file| file.settled_bytes()).sum();
+        let held: u64 = {
+            let manifest = self.manifest();
+            let start = manifest.start;
+            view.files
+                .iter()
+                .filter(|file| file.header.number <= start.file)
+                .map(|file| {
+                    if file.header.number == start.file {
+                        start.position
+                    } else {
+                        file.settled_bytes()
+                    }
+                })
+                .sum()
+        };
+        let grown = bytes.saturating_sub(held);
+        if grown < self.options.checkpoint_bytes || grown < held / CHECKPOINT_GROWTH {
+            return Ok(());
+        }
+        self.checkpoint()
+    }
+
+    /// Writes a checkpoint of the present state.
+    pub(crate) fn checkpoint(&self) -> Result<()> {
+        let mut manifest = self.manifest();
+        self.checkpoint_into(&mut manifest).map(|_| ())
+    }
+
+    /// Writes a checkpoint and makes `manifest` name it; it is saved in the same step as what
+    /// the caller changed in it. Gives the view that the checkpoint holds.
+    pub(super) fn checkpoint_into(&self, manifest: &mut Manifest) -> Result<Arc<View>> {
+        if self.is_closed() {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "the collection was dropped",
+            ));
+        }
+        let (view, outcomes, start) = {
+            let writing = self.writing();
+            let (file, position, previous) = writing.log.end();
+            let start = Start {
+                file: file.header.number,
+                position,
+                sequence: writing.log.sequence(),
+                rows: writing.log.rows(),
+                previous,
+            };
+            (self.view(), writing.outcomes.clone(), start)
+        };
+        // Replay begins at the checkpoint, so all before it has to be on disk.
+        self.syncer.check()?;
+        self.syncer.sync_to(start.sequence)?;
+        let io = &*self.place.io;
+        let number = manifest.checkpoint + 1;
+        let path = checkpoint_path(&self.place.directory, number);
+        checkpoint::write(
+            io,
+            &path,
+            &view,
+            &self.tail.chunks(),
+            &self.fields,
+            &outcomes,
+        )?;
+        let old = manifest.checkpoint;
+        let next = Manifest {
+            checkpoint: number,
+            start,
+            ..manifest.clone()
+        };
+        next.save(io, &self.place.directory)?;
+        *manifest = next;
+        if old > 0 {
+            let path = checkpoint_path(&self.place.directory, old);
+            io.remove(&path)
+                .map_err(|error| storage::error("remove", &path, &error))?;
+        }
+        Ok(view)
+    }
+
+    /// Brings everything to rest before the store closes.
+    pub(crate) fn close(&self) -> Result<()> {
+        if self.syncer.check().is_err() {
+            return Ok(());
+        }
+        self.flush()?;
+        let view = self.view();
+        if view.sequence > self.manifest().start.sequence {
+            self.checkpoint()?;
+        }
+        self.closed.store(true, Ordering::Release);
+        let mut writing = self.writing();
+        writing.log.mark()?;
+        writing.log.trim()
+    }
+}

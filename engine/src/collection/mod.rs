@@ -1,0 +1,129 @@
+//! One collection: its log, points and indexes, kept in step.
+
+mod compact;
+mod maintain;
+mod open;
+pub(crate) mod read;
+pub(crate) mod snapshot;
+pub(crate) mod write;
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use arc_swap::ArcSwap;
+use nearfield_model::{Description, Error};
+
+use crate::filter::Fields;
+use crate::index::tail::Tail;
+use crate::log::outcomes::Outcomes;
+use crate::log::recovery::Cut;
+use crate::log::syncer::Syncer;
+use crate::log::writer::{Place, Writer};
+use crate::manifest::Manifest;
+use crate::options::Options;
+use crate::points::View;
+use crate::points::id_map::IdMap;
+use crate::storage::Schema;
+
+/// A collection that is open.
+///
+/// One writer at a time holds `writer`; it appends to the log, then brings `fields`, `ids`
+/// and `view` up to date. Readers load `view` and never wait for a write to reach the disk.
+#[derive(Debug)]
+pub(crate) struct Collection {
+    pub(crate) name: String,
+    pub(crate) schema: Schema,
+    pub(crate) place: Place,
+    options: Options,
+    writer: Mutex<Writing>,
+    syncer: Arc<Syncer>,
+    view: ArcSwap<View>,
+    ids: RwLock<IdMap>,
+    /// What id hashes are made under.
+    seed: u64,
+    fields: RwLock<Fields>,
+    pub(crate) tail: Tail,
+    /// What the files are, and the one task at a time that changes that.
+    manifest: Mutex<Manifest>,
+    /// Why the checkpoint could not be used when the collection was opened.
+    checkpoint_fault: Option<Error>,
+    /// Set when the collection is dropped or its store closes: maintenance stops.
+    pub(crate) closed: AtomicBool,
+}
+
+/// What the one writer holds.
+#[derive(Debug)]
+struct Writing {
+    log: Writer,
+    outcomes: Outcomes,
+}
+
+impl Collection {
+    /// The newest view.
+    pub(crate) fn view(&self) -> Arc<View> {
+        self.view.load_full()
+    }
+
+    fn writing(&self) -> MutexGuard<'_, Writing> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ids(&self) -> RwLockReadGuard<'_, IdMap> {
+        self.ids.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ids_mut(&self) -> RwLockWriteGuard<'_, IdMap> {
+        self.ids.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn fields(&self) -> RwLockReadGuard<'_, Fields> {
+        self.fields.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fields_mut(&self) -> RwLockWriteGuard<'_, Fields> {
+        self.fields.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn manifest(&self) -> MutexGuard<'_, Manifest> {
+        self.manifest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why the checkpoint could not be used when the collection was opened, if it could not.
+    pub(crate) fn checkpoint_fault(&self) -> Option<&Error> {
+        self.checkpoint_fault.as_ref()
+    }
+
+    /// What was cut from the end of the log in the past.
+    pub(crate) fn cuts(&self) -> Vec<Cut> {
+        self.manifest().cuts.clone()
+    }
+
+    /// The schema and state, for people.
+    pub(crate) fn describe(&self) -> Description {
+        let view = self.view();
+        let fields = self.fields();
+        let memory = self.ids().memory_bytes() + fields.memory_bytes() + self.tail.memory_bytes();
+        Description {
+            collection: self.name.clone(),
+            dimension: self.schema.dimension,
+            metric: self.schema.metric,
+            storage: self.schema.storage,
+            unindexed_fields: self.schema.unindexed_fields.clone(),
+            count: view.count(),
+            unindexed: view.rows.into(),
+            unencoded: self.tail.unencoded(view.rows).into(),
+            sequence: view.sequence,
+            synced: self.syncer.synced(),
+            log_files: view.files.len() as u64,
+            log_bytes: view.files.iter().map(|file| file.settled_bytes()).sum(),
+            dead_rows: view
+                .files
+                .iter()
+                .map(|file| file.stored_rows())
+                .sum::<u64>()
+                .saturating_sub(view.count()),
+            memory_bytes: memory as u64,
+            fields: fields.describe(),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The table of operations, and which table this machine gets.
+#![allow(
+    unsafe_code,
+    reason = "calls functions compiled for instruction sets found at run time"
+)]
+use super::{Factors, GROUP_ROWS, Moments, Scan, scalar};
+use std::sync::OnceLock;
+
+type Estimates = [f32; GROUP_ROWS];
+type Bits = [u64; GROUP_ROWS / 64];
+
+/// The arithmetic of the engine for one instruction set. Results of one kernel depend on the
+/// arguments alone; those of two kernels differ by rounding.
+pub struct Kernel {
+    pub(super) name: &'static str,
+    pub(super) detected: fn() -> bool,
+    pub(super) dot: unsafe fn(&[f32], &[f32]) -> f32,
+    pub(super) squared_euclidean: unsafe fn(&[f32], &[f32]) -> f32,
+    pub(super) first_non_finite: unsafe fn(&[f32]) -> Option<usize>,
+    pub(super) hadamard: unsafe fn(&mut [f32]),
+    pub(super) flip_hadamard: unsafe fn(&mut [f32], &[f32]),
+    pub(super) multiply: unsafe fn(&mut [f32], &[f32]),
+    pub(super) butterfly: unsafe fn(&mut [f32], &mut [f32]),
+    pub(super) residual: unsafe fn(&[f32], f32, &[f32], &mut [f32]),
+    pub(super) moments: unsafe fn(&[f32], &[f32], &mut [u8]) -> Moments,
+    pub(super) fill_table: unsafe fn(&[f32], &mut [u8]) -> f32,
+    pub(super) scan_group: unsafe fn(&Scan<'_>, &mut Estimates, &mut Estimates),
+    pub(super) mask_below: unsafe fn(&Estimates, f32) -> Bits,
+}
+
+/// The kernel of this process: the widest that the processor offers, or the one named by
+/// `NEARFIELD_KERNEL` (`scalar`, `avx2`, `avx512`, `avx512vbmi`, `neon`) if the processor offers that.
+pub fn kernel() -> &'static Kernel {
+    static CHOSEN: OnceLock<&'static Kernel> = OnceLock::new();
+    CHOSEN.get_or_init(|| {
+        let supported = Kernel::all_supported();
+        let named = std::env::var("NEARFIELD_KERNEL").ok();
+        let wanted = supported
+            .iter()
+            .find(|kernel| Some(kernel.name) == named.as_deref());
+        wanted
+            .or(supported.last())
+            .copied()
+            .unwrap_or(&scalar::KERNEL)
+    })
+}
+
+impl Kernel {
+    /// Every kernel that this processor can run, narrowest first.
+    pub fn all_supported() -> Vec<&'static Kernel> {
+        let all: [&'static Kernel; _] = [
+            &scalar::KERNEL,
+            #[cfg(target_arch = "x86_64")]
+            &super::avx2::KERNEL,
+            #[cfg(target_arch = "x86_64")]
+            &super::avx512::KERNEL,
+            #[cfg(target_arch = "x86_64")]
+            &super::avx512::KERNEL_VBMI,
+            #[cfg(target_arch = "aarch64")]
+            &super::neon::KERNEL,
+        ];
+        all.into_iter()
+            .filter(|kernel| (kernel.detected)())
+            .collect()
+    }
+
+    /// `scalar`, `avx2`, `avx512`, `avx512vbmi` or `neon`.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The inner product of two vectors of one length, in a fixed order of summation.
+    #[inline]
+    pub fn dot(&self, a: &[f32], b: &[f32]) -> f32 {
+        assert_eq!(a.len(), b.len());
+        // SAFETY: a kernel is handed out only where its instruction set is present; lengths agree.
+        unsafe { (self.dot)(a, b) }
+    }
+
+    /// The squared euclidean distance of two vectors of one length, in a fixed order of summation.
+    #[inline]
+    pub fn squared_euclidean(&self, a: &[f32], b: &[f32]) -> f32 {
+        assert_eq!(a.len(), b.len());
+        // SAFETY: a kernel is handed out only where its instruction set is present; lengths agree.
+        unsafe { (self.squared_euclidean)(a, b) }
+    }
+
+    /// Position of the first infinity or NaN.
+    #[inline]
+    pub fn first_non_finite(&self, values: &[f32]) -> Option<usize> {
+        // SAFETY: a kernel is handed out only where its instruction set is present.
+        unsafe { (self.first_non_finite)(values) }
+    }
+
+    /// Walsh-Hadamard transform in place, unnormalised; the length must be a power of two.
+    #[inline]
+    pub fn hadamard(&self, values: &mut [f32]) {
+        assert!(values.len().is_power_of_two());
+        // SAFETY: a kernel is handed out only where its instruction set is present; the length is
+        // a power of two.
+        unsafe { (self.hadamard)(values) }
+    }
+
+    /// [`Kernel::multiply`], then [`Kernel::hadamard`].
+    #[inline]
+    pub fn flip_hadamard(&self, values: &mut [f32], diagonal: &[f32]) {
+        assert!(values.len().is_power_of_two() && values.len() == diagonal.len());
+        // SAFETY: a kernel is handed out only where its instruction set is present; the length is
+        // a power of two and the diagonal as long.
+        unsafe { (self.flip_hadamard)(values, diagonal) }
+    }
+
+    /// `values[i] *= factors[i]`, for slices of one length.
+    #[inline]
+    pub fn multiply(&self, values: &mut [f32], factors: &[f32]) {
+        assert_eq!(values.len(), factors.len());
+        // SAFETY: a kernel is handed out only where its instruction set is present.
+        unsafe { (self.multiply)(values, factors) }
+    }
+
+    /// `(a[i], b[i])` becomes `(a[i] + b[i], a[i] - b[i])`, for slices of one length.
+    #[inline]
+    pub fn butterfly(&self, a: &mut [f32], b: &mut [f32]) {
+        assert_eq!(a.len(), b.len());
+        // SAFETY: a kernel is handed out only where its instruction set is present.
+        unsafe { (self.butterfly)(a, b) }
+    }
+
+    /// `out[i] = vector[i] * scale - centroid[i]`, for slices of one length.
+    #[inline]
+    pub fn residual(&self, vector: &[f32], scale: f32, centroid: &[f32], out: &mut [f32]) {
+        assert!(vector.len() == centroid.len() && vector.len() == out.len());
+        // SAFETY: a kernel is handed out only where its instruction set is present.
+        unsafe { (self.residual)(vector, scale, centroid, out) }
+    }
+
+    /// Sums and sign bits of a rotated residual, whose length is a multiple of 64: bit `i % 8` of
+    /// `bits[i / 8]` is 1 where `residual[i]` has no sign bit. `centroid` is as long as `residual`,
+    /// `bits` an eighth of it.
+    #[inline]
+    pub fn moments(&self, residual: &[f32], centroid: &[f32], bits: &mut [u8]) -> Moments {
+        let length = residual.len();
+        assert!(length.is_multiple_of(64) && centroid.len() == length && bits.len() * 8 == length);
+        // SAFETY: a kernel is handed out only where its instruction set is present; lengths are as
+        // `moments` wants them.
+        unsafe { (self.moments)(residual, centroid, bits) }
+    }
+
+    /// Fills a table of 16 partial sums, in units of the returned step, per four components of a
+    /// rotated residual: `table` has four bytes per component. An entry is the sum of the four
+    /// components, `+` where its index has their bit and `-` elsewhere, less the smallest such sum;
+    /// entries of the eight tables of 32 components add up to no more than 255.
+    /// A step of 0 says that the components are too small for a table.
+    #[inline]
+    pub fn fill_table(&self, residual: &[f32], table: &mut [u8]) -> f32 {
+        assert_eq!(residual.len() * 4, table.len());
+        // SAFETY: a kernel is handed out only where its instruction set is present.
+        unsafe { (self.fill_table)(residual, table) }
+    }
+
+    /// The estimated key of each row of a group, and its lower bound; see
+    /// [`Terms`](super::Terms) for the formula.
+    #[inline]
+    pub fn scan_group(&self, scan: &Scan<'_>, estimates: &mut Estimates, lower: &mut Estimates) {
+        assert!(scan.codes.len().is_multiple_of(32) && scan.table.len() == scan.codes.len() * 8);
+        // SAFETY: a kernel is handed out only where its instruction set is present; the table has
+        // 32 entries for every four lines, of which there are a multiple of 32.
+        unsafe { (self.scan_group)(scan, estimates, lower) }
+    }
+
+    /// Bit `i % 64` of word `i / 64` is set where `values[i] <= threshold`.
+    #[inline]
+    pub fn mask_below(&self, values: &Estimates, threshold: f32) -> Bits {
+        // SAFETY: a kernel is handed out only where its instruction set is present.
+        unsafe { (self.mask_below)(values, threshold) }
+    }
+}
+
+impl std::fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Kernel").field(&self.name).finish()
+    }
+}
+
+// The scan's arrays are read with vector loads at these offsets.
+const _: () = assert!(size_of::<Factors>() == GROUP_ROWS * 10);

@@ -1,0 +1,140 @@
+//! Points: from an id to its row, and from a row to its id, vector and metadata in the log.
+
+pub(crate) mod id_map;
+pub(crate) mod tombstones;
+
+use std::sync::Arc;
+
+use nearfield_model::{Error, IdRef, Result};
+
+use crate::log::file::{LogFile, RecordPlace};
+use crate::storage::Schema;
+use tombstones::Tombstones;
+
+/// A consistent view of a collection. It never changes; each write makes another.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    /// The last write that it holds.
+    pub(crate) sequence: u64,
+    /// Row numbers given so far, dead ones included.
+    pub(crate) rows: u32,
+    /// Which of them are dead.
+    pub(crate) tombstones: Tombstones,
+    /// The files of the log, in order.
+    pub(crate) files: Arc<Vec<Arc<LogFile>>>,
+}
+
+impl View {
+    /// The points there are.
+    pub(crate) fn count(&self) -> u64 {
+        u64::from(self.rows) - self.tombstones.len()
+    }
+
+    /// Whether a row is part of this view and not dead.
+    pub(crate) fn is_live(&self, row: u32) -> bool {
+        row < self.rows && !self.tombstones.contains(row)
+    }
+
+    /// The live rows among the 64 from `first` on, a multiple of 64, lowest bit first.
+    #[inline]
+    pub(crate) fn live_word(&self, first: u32) -> u64 {
+        let inside = match self.rows.saturating_sub(first) {
+            0 => 0,
+            rows @ 1..64 => (1 << rows) - 1,
+            _ => u64::MAX,
+        };
+        inside & !self.tombstones.word(first)
+    }
+
+    /// The live rows, in order, from `first` on.
+    pub(crate) fn live_rows(&self, first: u32) -> impl Iterator<Item = u32> {
+        let start = first / 64 * 64;
+        (start..self.rows).step_by(64).flat_map(move |base| {
+            let mut word = self.live_word(base);
+            if base < first {
+                word &= u64::MAX << (first - base);
+            }
+            bits(word).map(move |bit| base + bit)
+        })
+    }
+
+    /// The file and record that a row is in.
+    #[inline]
+    pub(crate) fn place(&self, row: u32) -> Result<(&LogFile, &RecordPlace)> {
+        let behind = self
+            .files
+            .partition_point(|file| file.header.first_row <= row);
+        // Files without rows share their first row with the next.
+        let file = self.files[..behind]
+            .iter()
+            .rev()
+            .find_map(|file| Some((&**file, file.find(row)?)));
+        file.ok_or_else(|| Error::internal(format!("row {row} is in no file of the log")))
+    }
+
+    /// The id of a row; `None` if compaction took the row.
+    pub(crate) fn id(&self, row: u32) -> Result<Option<IdRef<'_>>> {
+        let (file, place) = self.place(row)?;
+        file.id(place, row)
+    }
+
+    /// The id of a row that is live.
+    pub(crate) fn live_id(&self, row: u32) -> Result<IdRef<'_>> {
+        self.id(row)?
+            .ok_or_else(|| Error::internal(format!("row {row} was compacted away")))
+    }
+
+    /// The metadata of a row, as JSON text, if it has any.
+    pub(crate) fn metadata(&self, row: u32) -> Result<Option<&str>> {
+        let (file, place) = self.place(row)?;
+        file.metadata(place, row)
+    }
+
+    /// Hands the vectors and scales of rows to `visit`, one after the other; rows that
+    /// compaction took are passed over. Rows in ascending order are found fastest.
+    #[inline]
+    pub(crate) fn visit_vectors(
+        &self,
+        schema: &Schema,
+        rows: impl IntoIterator<Item = u32>,
+        mut visit: impl FnMut(u32, &[f32], f32) -> Result<()>,
+    ) -> Result<()> {
+        let mut scratch = Vec::new();
+        let mut last: Option<(&LogFile, &RecordPlace)> = None;
+        for row in rows {
+            let (file, place) = match last {
+                Some((file, place)) if row.wrapping_sub(place.first_row) < place.rows => {
+                    (file, place)
+                }
+                _ => self.place(row)?,
+            };
+            last = Some((file, place));
+            if let Some((vector, scale)) = file.vector(place, row, schema, &mut scratch)? {
+                visit(row, vector, scale)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The vector of a live row, owned, and its scale.
+    pub(crate) fn vector(&self, schema: &Schema, row: u32) -> Result<(Vec<f32>, f32)> {
+        let mut found = None;
+        self.visit_vectors(schema, [row], |_, vector, scale| {
+            found = Some((vector.to_vec(), scale));
+            Ok(())
+        })?;
+        found.ok_or_else(|| Error::internal(format!("row {row} was compacted away")))
+    }
+}
+
+/// The positions of the bits that are set, lowest first.
+pub(crate) fn bits(mut word: u64) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        if word == 0 {
+            return None;
+        }
+        let bit = word.trailing_zeros();
+        word &= word - 1;
+        Some(bit)
+    })
+}

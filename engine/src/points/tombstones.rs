@@ -1,0 +1,98 @@
+//! Which rows a later write replaced or removed.
+
+use std::sync::Arc;
+
+/// Rows per block.
+pub(crate) const BLOCK_ROWS: u32 = 1 << 16;
+const WORDS: usize = BLOCK_ROWS as usize / 64;
+
+/// A bitmap of dead rows. A clone is a snapshot: changing one copies the blocks it touches.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tombstones {
+    blocks: Arc<Vec<Option<Arc<[u64; WORDS]>>>>,
+    dead: u64,
+}
+
+impl Tombstones {
+    /// Marks a row as dead; false if it was.
+    pub(crate) fn insert(&mut self, row: u32) -> bool {
+        let (block, word, bit) = place(row);
+        let blocks = Arc::make_mut(&mut self.blocks);
+        if blocks.len() <= block {
+            blocks.resize(block + 1, None);
+        }
+        let words = Arc::make_mut(blocks[block].get_or_insert_with(|| Arc::new([0; WORDS])));
+        let fresh = words[word] & bit == 0;
+        words[word] |= bit;
+        self.dead += u64::from(fresh);
+        fresh
+    }
+
+    /// Whether a row is dead.
+    pub(crate) fn contains(&self, row: u32) -> bool {
+        let (block, word, bit) = place(row);
+        let words = self.blocks.get(block).and_then(Option::as_ref);
+        words.is_some_and(|words| words[word] & bit != 0)
+    }
+
+    /// How many rows are dead.
+    pub(crate) fn len(&self) -> u64 {
+        self.dead
+    }
+
+    /// The dead rows among the 64 from `first` on, a multiple of 64, lowest bit first.
+    pub(crate) fn word(&self, first: u32) -> u64 {
+        let (block, word, _) = place(first);
+        self.blocks
+            .get(block)
+            .and_then(Option::as_ref)
+            .map_or(0, |words| words[word])
+    }
+
+    /// The blocks that hold dead rows, as little-endian words.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = (u32, &[u64; WORDS])> {
+        let numbered = self.blocks.iter().enumerate();
+        numbered.filter_map(|(number, words)| Some((number as u32, &**words.as_ref()?)))
+    }
+
+    /// Puts back a block that [`blocks`](Self::blocks) gave.
+    pub(crate) fn restore(&mut self, number: u32, words: [u64; WORDS]) {
+        let blocks = Arc::make_mut(&mut self.blocks);
+        if blocks.len() <= number as usize {
+            blocks.resize(number as usize + 1, None);
+        }
+        self.dead += words
+            .iter()
+            .map(|word| u64::from(word.count_ones()))
+            .sum::<u64>();
+        blocks[number as usize] = Some(Arc::new(words));
+    }
+}
+
+fn place(row: u32) -> (usize, usize, u64) {
+    (
+        (row / BLOCK_ROWS) as usize,
+        (row % BLOCK_ROWS / 64) as usize,
+        1 << (row % 64),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clone_is_a_snapshot() {
+        let mut dead = Tombstones::default();
+        assert!(dead.insert(70_000) && !dead.insert(70_000));
+        let before = dead.clone();
+        dead.insert(70_001);
+        assert!(!before.contains(70_001) && dead.contains(70_001) && before.contains(70_000));
+        assert_eq!((before.len(), dead.len()), (1, 2));
+        assert_eq!(dead.word(70_000 / 64 * 64).count_ones(), 2);
+        let mut restored = Tombstones::default();
+        dead.blocks()
+            .for_each(|(number, words)| restored.restore(number, *words));
+        assert_eq!(restored.len(), 2);
+    }
+}
