@@ -41,6 +41,11 @@ impl Failure {
         Failure::new("input", message)
     }
 
+    /// What was named is not there.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Failure::new(ErrorKind::NotFound.as_str(), message)
+    }
+
     /// A file that was given cannot be read or written.
     pub(crate) fn file(path: &Path, doing: &str, error: &io::Error) -> Self {
         let failure = Failure::new(
@@ -87,7 +92,21 @@ impl Failure {
         }
     }
 
-    /// Sets the line that says what to do next.
+    /// As [`of`](Self::of), where no collection but a file or folder may be missing.
+    pub(crate) fn of_file(error: &Error, target: &str) -> Self {
+        let failure = Failure::of(error, target);
+        match error.kind() {
+            ErrorKind::NotFound => failure.hint("check the spelling of the path"),
+            _ => failure,
+        }
+    }
+
+    /// Files that are not what was written.
+    pub(crate) fn damage(message: impl Into<String>) -> Self {
+        Failure::new(ErrorKind::Corruption.as_str(), message)
+    }
+
+    /// Sets the line that says what to do next, in the place of another one.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

@@ -71,7 +71,7 @@ impl Get {
         if missing.is_empty() {
             return Ok(());
         }
-        Err(Failure::input(format!(
+        Err(Failure::not_found(format!(
             "{} not there: {}",
             plural(missing.len() as u64, "id is", "ids are"),
             cut(&missing.join(", "), 200)

@@ -413,8 +413,8 @@ impl Writer<'_> {
             (Err(failure), flushed) => return Err(self.stopped(failure, flushed.is_ok())),
             (Ok(()), Err(failure)) => return Err(failure),
         }
-        let count = self.store.describe(self.collection)?.count;
-        let disk = self.store.disk_bytes();
+        let description = self.store.describe(self.collection)?;
+        let count = description.count;
         self.output.json(&json!({
             "collection": self.collection,
             "file": self.name,
@@ -424,20 +424,17 @@ impl Writer<'_> {
             "count": count,
             "seconds": time.as_secs_f64(),
             "rate": per_second(self.stored, time),
-            "bytes": disk,
+            "bytes": description.log_bytes,
         }))?;
-        let mut text = format!(
-            "stored {} in {}, {} vectors/s, all on disk\n{} holds {}",
+        let text = format!(
+            "stored {} in {}, {} vectors/s, all on disk\n{} holds {}, {} of log\n",
             plural(self.stored, "point", "points"),
             duration(time),
             rate(self.stored, time),
             self.collection,
             plural(count, "point", "points"),
+            bytes(description.log_bytes),
         );
-        if let Some(disk) = disk {
-            text += &format!("; the store takes {}", bytes(disk));
-        }
-        text.push('\n');
         self.resume.finish();
         self.output.text(&text)
     }

@@ -79,7 +79,7 @@ fn show(description: &Description) -> Table {
     let indexed = match description.unindexed {
         0 => "all points".to_owned(),
         tail => format!(
-            "{} are in the tail, which is scanned",
+            "all but {} of the tail, which searches scan",
             plural(tail, "row", "rows")
         ),
     };
@@ -104,14 +104,14 @@ fn show(description: &Description) -> Table {
         );
     }
     let durable = match description.synced >= description.sequence {
-        true => format!("write {}, all on disk", number(description.sequence)),
+        true => format!("{}, all on disk", number(description.sequence)),
         false => format!(
-            "write {}, of which {} known to be on disk",
+            "{}, of which {} known to be on disk",
             number(description.sequence),
             number(description.synced)
         ),
     };
-    row("last write", durable);
+    row("writes", durable);
     row(
         "memory",
         format!("about {}", bytes(description.memory_bytes)),

@@ -166,7 +166,7 @@ fn vector_of(store: &Store, collection: &str, id: &Id) -> Outcome<Vectors<'stati
         .and_then(|point| point.vector)
         .map(Vectors::one)
         .ok_or_else(|| {
-            Failure::input(format!("{collection} holds no point {id}")).hint(
+            Failure::not_found(format!("{collection} holds no point {id}")).hint(
                 "digits are taken as a number; where the id is text made of digits, add --string",
             )
         })

@@ -40,10 +40,12 @@ impl Store {
     /// Opens a store that is there.
     pub(crate) fn open(path: &StorePath, command: &str) -> Outcome<Self> {
         let target = &path.path;
-        if folder(target).is_some_and(|folder| !folder.exists()) {
-            return Err(Failure::input(format!("{target}: there is no store here")).hint(format!(
-                "check the path, or fill one: `nearfield import {target} FILE --collection NAME`"
-            )));
+        if folder(target).is_some_and(is_vacant) {
+            return Err(
+                Failure::not_found(format!("{target}: there is no store here")).hint(format!(
+                    "check the path, or fill one: `nearfield import {target} FILE --collection NAME`"
+                )),
+            );
         }
         Store::connect(target, command, false)
     }
@@ -151,6 +153,14 @@ pub(crate) fn folder(target: &str) -> Option<&Path> {
         .or_else(|| target.strip_prefix("unix:"))
         .unwrap_or(target);
     Some(Path::new(path))
+}
+
+/// Whether nothing is there, or a folder without files.
+fn is_vacant(folder: &Path) -> bool {
+    match std::fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
 }
 
 /// Bytes that the files below `folder` take on disk. Files that cannot be looked at count as

@@ -128,7 +128,7 @@ impl Demo {
         };
         let store = Store::open_or_create(&path, "demo")?;
         let filled = fill(&store, &interrupt, output)?;
-        let disk = store.disk_bytes().unwrap_or_default();
+        let disk = store.describe(COLLECTION)?.log_bytes;
         output.text(&filled.text(disk, &place, output))?;
 
         let described = data::described()?;
@@ -178,11 +178,8 @@ fn fill(store: &Store, interrupt: &Interrupt, output: Output) -> Outcome<Filled>
             description.count
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            store.call(CreateCollection::new(
-                COLLECTION,
-                senses.dimension()?,
-                Metric::Cosine,
-            ))?;
+            let request = CreateCollection::new(COLLECTION, senses.dimension()?, Metric::Cosine);
+            store.call(request.unindexed_fields(["gloss"]))?;
             0
         }
         Err(error) => return Err(Failure::of(&error, store.target())),
