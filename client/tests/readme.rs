@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+#[allow(clippy::print_stdout, reason = "the example prints what it finds")]
 fn example() -> Result<(), Box<dyn Error>> {
     // README begin
     use nearfield::{Batch, Filter, Metadata, MetadataColumn, Metric};
@@ -14,7 +15,7 @@ fn example() -> Result<(), Box<dyn Error>> {
     ];
     let metadata = MetadataColumn::from_texts(&metadata)?;
     albums
-        .upsert(Batch::new(&[1, 2], &[0.9, 0.1, 0.3, 0.2, 0.8, 0.1]).metadata(metadata))
+        .upsert(Batch::new([1, 2], &[0.9, 0.1, 0.3, 0.2, 0.8, 0.1]).metadata(metadata))
         .run()?;
 
     let filter = Filter::parse("year >= 1960")?;
