@@ -299,6 +299,12 @@ impl Collection {
         error
     }
 
+    /// Takes no more writes: what is on disk of the collection's own existence is in doubt.
+    pub(crate) fn stop_writes(&self, path: &std::path::Path, error: &Error) {
+        self.syncer
+            .fail(path, &std::io::Error::other(error.to_string()));
+    }
+
     pub(super) fn remember(&self, writing: &mut Writing, header: &Header) -> Outcome {
         let outcome = Outcome {
             kind: header.kind as u8,

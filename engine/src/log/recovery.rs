@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::{FILE_HEADER_BYTES, FileHeader, LogFile, corruption, parse_file_name};
 use super::record::{ALIGNMENT, HEADER_BYTES, Header, Kind, Section, checksum};
-use super::writer::{End, Place, Writer};
+use super::writer::{End, Place};
 use crate::io::File;
 use crate::storage;
 
@@ -59,8 +59,8 @@ pub(crate) trait Replay {
 
 /// Opens the log in `place` and hands every record behind `start` to `replay`.
 ///
-/// `generations` names the files that compaction replaced; `confirmed` is the last write that
-/// is known to have been on disk; `same_boot` tells that the machine has not restarted since
+/// `generations` names the files that compaction replaced; `confirmed` is the place up
+/// to which all is known to have been on disk; `same_boot` tells that the machine has not restarted since
 /// the log was last written, so that the operating system lost nothing. With `repair`, what was
 /// never confirmed is cut, and what is kept is written again and synced; without, nothing is
 /// changed.
@@ -68,16 +68,17 @@ pub(crate) fn recover(
     place: &Place,
     generations: &BTreeMap<u64, u32>,
     start: Start,
-    confirmed: u64,
+    confirmed: Start,
     same_boot: bool,
     repair: bool,
     replay: &mut dyn Replay,
 ) -> Result<Recovered> {
-    let paths = log_paths(place, generations)?;
+    let paths = log_paths(place, generations, confirmed.file)?;
     let mut search = Search {
         place,
         start,
-        synced: confirmed.max(start.sequence),
+        confirmed,
+        synced: confirmed.sequence,
         sequence: start.sequence,
         rows: start.rows,
         previous: start.previous,
@@ -109,7 +110,11 @@ pub(crate) fn recover(
 }
 
 /// The log's files by number, without those that compaction replaced.
-fn log_paths(place: &Place, generations: &BTreeMap<u64, u32>) -> Result<BTreeMap<u64, PathBuf>> {
+fn log_paths(
+    place: &Place,
+    generations: &BTreeMap<u64, u32>,
+    needed: u64,
+) -> Result<BTreeMap<u64, PathBuf>> {
     let names = place
         .io
         .list(&place.directory)
@@ -122,11 +127,16 @@ fn log_paths(place: &Place, generations: &BTreeMap<u64, u32>) -> Result<BTreeMap
             paths.insert(number, place.directory.join(name));
         }
     }
-    if let Some(missing) = generations
-        .keys()
-        .find(|number| !paths.contains_key(number))
+    // Files are numbered from 1 without gaps, and each was made durably before the next.
+    let named = generations
+        .last_key_value()
+        .map_or(0, |(number, _)| *number);
+    let last = paths.last_key_value().map_or(1, |(number, _)| *number);
+    if let Some(missing) =
+        (1..=last.max(named).max(needed)).find(|number| !paths.contains_key(number))
     {
-        let path = place.path(*missing, generations[missing]);
+        let generation = generations.get(&missing).copied().unwrap_or(0);
+        let path = place.path(missing, generation);
         return Err(corruption(&path, 0, "the file is missing: it"));
     }
     Ok(paths)
@@ -135,6 +145,7 @@ fn log_paths(place: &Place, generations: &BTreeMap<u64, u32>) -> Result<BTreeMap
 struct Search<'a> {
     place: &'a Place,
     start: Start,
+    confirmed: Start,
     /// The last write that is proven to have been on disk.
     synced: u64,
     sequence: u64,
@@ -160,6 +171,10 @@ impl Search<'_> {
         let io = &*self.place.io;
         let planned = self.place.planned_bytes(number);
         let Some(file) = LogFile::open(io, path, planned)? else {
+            // These headers were on disk before anything was acknowledged behind them.
+            if number <= self.start.file.max(1) {
+                return Err(corruption(path, 0, "the file's header"));
+            }
             return Ok(Ending::Fault(0));
         };
         let length = file
@@ -192,6 +207,10 @@ impl Search<'_> {
         self.files.push(file.clone());
         loop {
             self.position = position;
+            if (number, position) == (self.confirmed.file, self.confirmed.position) {
+                // Compaction may have taken the last writes before.
+                self.sequence = self.sequence.max(self.confirmed.sequence);
+            }
             match self.record(&file, position, length, relaxed)? {
                 Next::Record(header, checksum) => {
                     let end = position + header.record_bytes();
@@ -205,6 +224,7 @@ impl Search<'_> {
                 }
                 Next::Mark(header) => {
                     self.synced = self.synced.max(header.synced);
+                    self.sequence = header.sequence;
                     return self.ending(&file, position + HEADER_BYTES as u64, length);
                 }
                 Next::Nothing => return self.ending(&file, position, length),
@@ -248,7 +268,9 @@ impl Search<'_> {
             return Ok(Next::Nothing);
         }
         if header.kind == Kind::Mark {
-            let ours = header.sequence == self.sequence;
+            // Compaction may have taken the last writes before it.
+            let ours =
+                header.sequence == self.sequence || relaxed && header.sequence > self.sequence;
             return Ok(if ours {
                 Next::Mark(header)
             } else {
@@ -285,6 +307,9 @@ impl Search<'_> {
 
     /// How a file ends that has no record any more from `from` on.
     fn ending(&self, file: &LogFile, from: u64, length: u64) -> Result<Ending> {
+        if file.header.number == self.confirmed.file && self.position < self.confirmed.position {
+            return Err(corruption(&file.path, self.position, "a record"));
+        }
         let mut clean = true;
         each_block(&*file.file, from, length, &file.path, &mut |block| {
             clean = block.iter().all(|byte| *byte == 0);
@@ -322,7 +347,9 @@ impl Search<'_> {
                     if let Some((header, _)) = Header::decode(bytes)
                         && header.sequence > self.sequence
                     {
-                        later |= header.kind != Kind::Mark || header.sequence > self.sequence + 1;
+                        // The next write itself may be there in part: the process died, or the
+                        // disk was full, in the middle of it.
+                        later |= header.sequence > self.sequence + 1;
                         self.synced = self.synced.max(header.synced);
                     }
                     at += ALIGNMENT as usize;
@@ -395,20 +422,16 @@ impl Search<'_> {
         let Search {
             place,
             start,
-            mut files,
+            files,
             sequence,
             rows,
             previous,
-            mut position,
+            position,
             ..
         } = self;
         let missing = || corruption(&place.directory, 0, "a log file is missing: the log");
         if files.last().map_or(0, |file| file.header.number) < start.file {
             return Err(missing());
-        }
-        if files.is_empty() && self.repair {
-            files.push(Arc::new(Writer::first_file(place)?));
-            position = FILE_HEADER_BYTES;
         }
         let file = files.last().cloned().ok_or_else(missing)?;
         if self.repair {

@@ -292,14 +292,12 @@ impl Writer {
             .place
             .planned_bytes(number)
             .max(FILE_HEADER_BYTES + bytes);
-        self.file = Arc::new(begin_file_sized(
-            &self.place,
-            made,
-            number,
-            self.rows,
-            self.previous,
-            limit,
-        )?);
+        let begun = begin_file_sized(&self.place, made, number, self.rows, self.previous, limit)
+            .map_err(|error| {
+                self.syncer
+                    .fail(&path, &std::io::Error::other(error.to_string()))
+            })?;
+        self.file = Arc::new(begun);
         self.position = FILE_HEADER_BYTES;
         self.limit = limit;
         self.waits = self.syncer.waits();
@@ -430,7 +428,9 @@ fn begin_file_sized(
         first_row,
         previous,
     };
+    // A checkpoint may name the file before its first record is synced.
     file.write_at(0, &[IoSlice::new(&header.encode())])
+        .and_then(|()| file.sync_data())
         .map_err(|error| storage::error("begin", &path, &error))?;
     LogFile::new(header, path, file, limit)
 }
