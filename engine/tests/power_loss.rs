@@ -196,6 +196,7 @@ impl World {
                 let end = self.any_crash();
                 self.restart(end);
             } else {
+                self.io.power_off_after(u64::MAX);
                 self.stories.values_mut().for_each(Story::flushed);
             }
         } else {

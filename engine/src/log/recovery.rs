@@ -15,6 +15,9 @@ use super::writer::{End, Place};
 use crate::io::File;
 use crate::storage;
 
+/// What is wrong with a file that is not there.
+const MISSING: &str = "the file is missing: it";
+
 /// Where replay begins: behind what a checkpoint holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Start {
@@ -78,6 +81,7 @@ pub(crate) fn recover(
         place,
         start,
         confirmed,
+        followed: 0,
         synced: confirmed.sequence,
         sequence: start.sequence,
         rows: start.rows,
@@ -96,6 +100,11 @@ pub(crate) fn recover(
                 break;
             }
         }
+    }
+    let last = paths.last_key_value().map_or(0, |(number, _)| *number);
+    if search.followed > 0 && search.followed == last {
+        let path = place.path(last + 1, 0);
+        return Err(corruption(&path, 0, MISSING));
     }
     let cut = match fault {
         Some((number, offset)) => {
@@ -137,7 +146,7 @@ fn log_paths(
     {
         let generation = generations.get(&missing).copied().unwrap_or(0);
         let path = place.path(missing, generation);
-        return Err(corruption(&path, 0, "the file is missing: it"));
+        return Err(corruption(&path, 0, MISSING));
     }
     Ok(paths)
 }
@@ -146,6 +155,8 @@ struct Search<'a> {
     place: &'a Place,
     start: Start,
     confirmed: Start,
+    /// The last file that is known to have another behind it.
+    followed: u64,
     /// The last write that is proven to have been on disk.
     synced: u64,
     sequence: u64,
@@ -225,6 +236,9 @@ impl Search<'_> {
                 Next::Mark(header) => {
                     self.synced = self.synced.max(header.synced);
                     self.sequence = header.sequence;
+                    if header.affected > 0 {
+                        self.followed = number;
+                    }
                     return self.ending(&file, position + HEADER_BYTES as u64, length);
                 }
                 Next::Nothing => return self.ending(&file, position, length),
@@ -333,23 +347,35 @@ impl Search<'_> {
     ) -> Result<bool> {
         let path = &paths[&number];
         let (mut later, mut written) = (false, false);
+        // How far the next write reaches that may be there in part: the process died, or the
+        // disk was full, in the middle of it. Nothing can be behind that.
+        let mut reach = offset + HEADER_BYTES as u64;
         for (behind, path) in paths.range(number..) {
             let fail = |error| storage::error("read", path, &error);
             let file = self.place.io.open(path).map_err(fail)?;
             let length = file.len().map_err(fail)?;
             let from = if *behind == number { offset } else { 0 };
             let mut carry: Vec<u8> = Vec::new();
+            let mut block_offset = from;
             each_block(&*file, from, length, path, &mut |block| {
-                written |= block.iter().any(|byte| *byte != 0);
+                if block_offset == offset
+                    && *behind == number
+                    && let Some(bytes) = block.first_chunk()
+                    && let Some((header, _)) = Header::decode(bytes)
+                {
+                    reach = offset.saturating_add(header.record_bytes());
+                }
+                if let Some(last) = block.iter().rposition(|byte| *byte != 0) {
+                    written = true;
+                    later |= *behind > number || block_offset + last as u64 >= reach;
+                }
+                block_offset += block.len() as u64;
                 carry.extend_from_slice(block);
                 let mut at = 0;
                 while let Some(bytes) = carry[at..].first_chunk::<HEADER_BYTES>() {
                     if let Some((header, _)) = Header::decode(bytes)
                         && header.sequence > self.sequence
                     {
-                        // The next write itself may be there in part: the process died, or the
-                        // disk was full, in the middle of it.
-                        later |= header.sequence > self.sequence + 1;
                         self.synced = self.synced.max(header.synced);
                     }
                     at += ALIGNMENT as usize;
@@ -373,8 +399,8 @@ impl Search<'_> {
             return Err(Error::new(
                 ErrorKind::Corruption,
                 format!(
-                    "{}, offset {offset}: write {expected} is not what was written, though later writes \
-                     are there and the machine has not restarted since; run `nearfield doctor` on the store, \
+                    "{}, offset {offset}: write {expected} is not what was written, though there is more \
+                     behind it and the machine has not restarted since; run `nearfield doctor` on the store, \
                      and restore a snapshot if it confirms this",
                     path.display()
                 ),
