@@ -7,7 +7,7 @@ mod top_k;
 
 use std::num::NonZeroUsize;
 
-use nearfield_model::{Context, Found, Hit, Result, Search};
+use nearfield_model::{Context, Found, Hit, Metric, Result, Search};
 
 use crate::collection::Collection;
 use crate::collection::read::metadata;
@@ -89,23 +89,26 @@ fn hits(
     request: &Search<'_>,
     nearest: Vec<Near>,
 ) -> Result<Vec<Hit>> {
-    nearest
-        .into_iter()
-        .map(|Near { key, row }| {
-            Ok(Hit {
-                id: view.live_id(row)?.to_id(),
-                score: query::score(collection.schema.metric, key),
-                metadata: if request.with_metadata {
-                    metadata(view, row)?
-                } else {
-                    None
-                },
-                vector: if request.with_vectors {
-                    Some(view.vector(&collection.schema, row)?.0)
-                } else {
-                    None
-                },
-            })
+    let hits = nearest.into_iter().map(|Near { key, row }| {
+        Ok(Hit {
+            id: view.live_id(row)?.to_id(),
+            score: query::score(collection.schema.metric, key),
+            metadata: if request.with_metadata {
+                metadata(view, row)?
+            } else {
+                None
+            },
+            vector: if request.with_vectors {
+                Some(view.vector(&collection.schema, row)?.0)
+            } else {
+                None
+            },
         })
-        .collect()
+    });
+    let mut hits = hits.collect::<Result<Vec<Hit>>>()?;
+    if collection.schema.metric == Metric::Euclidean {
+        // Roots of squares that differ may be equal: then ids decide.
+        hits.sort_by(|a, b| a.score.total_cmp(&b.score).then_with(|| a.id.cmp(&b.id)));
+    }
+    Ok(hits)
 }
