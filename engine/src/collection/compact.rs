@@ -11,7 +11,7 @@ use nearfield_model::{Compacted, Context, Ids, Metadata, MetadataColumn, Result,
 use super::Collection;
 use crate::log::file::{FILE_HEADER_BYTES, FileHeader, LogFile, RecordPlace};
 use crate::log::ids;
-use crate::log::record::{ALIGNMENT, Header, Kind};
+use crate::log::record::{Header, Kind};
 use crate::log::writer::{Sections, write_record};
 use crate::points::View;
 use crate::storage;
@@ -66,14 +66,7 @@ impl Collection {
             }
             self.view.store(Arc::new(view));
         }
-        let mut next = manifest.clone();
-        next.generations.extend(
-            replaced
-                .values()
-                .map(|file| (file.header.number, file.header.generation)),
-        );
-        self.checkpoint_into(&mut next)?;
-        *manifest = next;
+        self.checkpoint_into(&mut manifest)?;
         for file in view
             .files
             .iter()
@@ -110,9 +103,9 @@ impl Collection {
         let file = io.create(&path).map_err(fail)?;
         file.write_at(0, &[IoSlice::new(&header.encode())])
             .map_err(fail)?;
-        // Row lists and their padding are added to what the old file holds.
-        let lists = old.stored_rows() * 4 + old.records().count() as u64 * ALIGNMENT;
-        let new = LogFile::new(header, path.clone(), file, old.settled_bytes() + lists)?;
+        // What is left of a record may take more room than it did, as its rows are listed.
+        let map_bytes = 2 * old.settled_bytes() + (1 << 20);
+        let new = LogFile::new(header, path.clone(), file, map_bytes)?;
         new.settle(FILE_HEADER_BYTES)?;
         let mut out = Output {
             file: &new,

@@ -27,6 +27,9 @@ use crate::points::id_map::hash;
 /// Scalars that are added to the metadata index before searches get a turn.
 const INDEX_STEP_ROWS: usize = 64;
 
+/// Ids whose places in the id map are fetched from memory together.
+const FETCH_ROWS: usize = 32;
+
 /// Rows that are checked and laid out, ready to be appended.
 struct Prepared<'a> {
     header: Header,
@@ -318,6 +321,12 @@ impl Collection {
         error
     }
 
+    /// Takes no more writes: what is on disk of the collection's own existence is in doubt.
+    pub(crate) fn stop_writes(&self, path: &std::path::Path, error: &Error) {
+        self.syncer
+            .fail(path, &std::io::Error::other(error.to_string()));
+    }
+
     pub(super) fn remember(&self, writing: &mut Writing, header: &Header) -> Outcome {
         let outcome = Outcome {
             kind: header.kind as u8,
@@ -352,7 +361,10 @@ impl Collection {
         }
         let mut view = self.next_view(file, header);
         let mut ids = self.ids_mut();
-        for (row, hash) in (header.first_row..).zip(hashes) {
+        for (position, (row, hash)) in (header.first_row..).zip(hashes).enumerate() {
+            if position % FETCH_ROWS == 0 {
+                ids.fetch(&hashes[position..hashes.len().min(position + FETCH_ROWS)]);
+            }
             match find_row(&view, ids.candidates(*hash), row)? {
                 Some(old) => {
                     ids.replace(*hash, old, row);

@@ -6,7 +6,7 @@ use nearfield_model::{Metric, Result};
 
 use crate::collection::Collection;
 use crate::collection::write::scale;
-use crate::kernel::{Kernel, kernel};
+use crate::kernel::{Floats, Kernel, kernel};
 
 /// A query vector, prepared.
 pub(crate) struct Query<'a> {
@@ -15,7 +15,7 @@ pub(crate) struct Query<'a> {
     metric: Metric,
     kernel: &'static Kernel,
     /// The vector, rotated, for codes.
-    pub(crate) rotated: Vec<f32>,
+    pub(crate) rotated: Floats,
 }
 
 impl<'a> Query<'a> {
@@ -37,7 +37,7 @@ impl<'a> Query<'a> {
             Cow::Borrowed(vector)
         };
         let rotation = &collection.tail.rotation;
-        let mut rotated = vec![0.0; rotation.padded()];
+        let mut rotated = Floats::zeros(rotation.padded());
         rotation.apply(&vector, &mut rotated);
         Ok(Query {
             vector,
