@@ -1,4 +1,5 @@
 //! Batches larger than the log file that is at hand are read back like others.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use nearfield::{Batch, Collection, Database, Ids, Metric};
 

@@ -1,4 +1,5 @@
 //! A snapshot is restored into another store with all that it held.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use nearfield::{Batch, ErrorKind, Metadata, MetadataColumn, Metric, Options};
 
@@ -10,7 +11,7 @@ fn a_snapshot_of_a_compacted_collection_is_restored_under_any_name() {
     let docs = db.create_collection("docs", 2, Metric::Euclidean).unwrap();
     let metadata = Metadata::parse(r#"{"a": 1}"#).unwrap();
     let column: MetadataColumn<'_> = [Some(&metadata), None, None].into_iter().collect();
-    let batch = Batch::new(&["x", "y", "z"], &[1., 2., 3., 4., 5., 6.]).metadata(column);
+    let batch = Batch::new(["x", "y", "z"], &[1., 2., 3., 4., 5., 6.]).metadata(column);
     docs.upsert(batch).run().unwrap();
     docs.delete(["y"]).run().unwrap();
     docs.compact().unwrap();
@@ -34,7 +35,7 @@ fn a_snapshot_of_a_compacted_collection_is_restored_under_any_name() {
         let db = nearfield::connect(at(store).to_string_lossy()).unwrap();
         let docs = db.collection(name).unwrap();
         assert_eq!(docs.scan().with_vectors(true).run().unwrap(), expected);
-        docs.upsert(Batch::new(&["new"], &[0., 0.])).run().unwrap();
+        docs.upsert(Batch::new(["new"], &[0., 0.])).run().unwrap();
         assert_eq!(docs.count().run().unwrap().count, 3);
     }
 }
