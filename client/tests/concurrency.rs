@@ -2,6 +2,8 @@
 //! point in one version.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
