@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use nearfield::{
     Batch, Compact, Context, Count, CreateCollection, Database, Delete, DescribeCollection,
@@ -16,6 +17,11 @@ use crate::random::Random;
 const NAME: &str = "docs";
 /// Hits of a search for all that there is.
 const ALL: usize = 10_000;
+
+/// How many sequences got beyond a size from which on the engine goes another way: rows with
+/// codes; searches by codes; columns instead of bitmaps; more fields than are indexed; and
+/// several log files.
+pub(crate) static CROSSED: [AtomicU64; 5] = [const { AtomicU64::new(0) }; 5];
 
 pub(crate) fn run(seed: u64) {
     let mut both = Both::new(seed);
@@ -451,6 +457,16 @@ impl Both {
             "{}",
             self.told()
         );
+        let crossed = [
+            found.unindexed - found.unencoded >= 256,
+            found.count > 512 && found.unindexed > found.unencoded,
+            found.fields.iter().any(|field| field.distinct.is_none()),
+            found.fields.len() == 256,
+            found.log_files > 2,
+        ];
+        for (count, crossed) in CROSSED.iter().zip(crossed) {
+            count.fetch_add(crossed.into(), Ordering::Relaxed);
+        }
     }
 
     fn reopen(&mut self) {
