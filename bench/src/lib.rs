@@ -1,1 +1,24 @@
-//! Skeleton.
+//! Measurements of Nearfield, each beside the machine's own limit in the same run.
+//!
+//! A command is a file under `command/`; it runs its *legs* in rounds, so that a machine that
+//! drifts hits all of them alike, and hands a [`report::Report`] back.
+
+mod clock;
+mod command;
+mod data;
+mod limit;
+mod machine;
+mod npy;
+mod place;
+mod random;
+mod report;
+mod resident;
+mod statistics;
+mod store;
+mod verify;
+mod workload;
+
+pub use command::{Program, run};
+
+/// What goes wrong here ends the program with a message.
+pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;

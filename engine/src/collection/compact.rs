@@ -30,6 +30,13 @@ impl Collection {
                 .is_some_and(|file| dead_rows(&view, file) > 0)
             {
                 writing.log.seal()?;
+                // Every file of the log is in the view, so that snapshots take them all.
+                let active = writing.log.end().0;
+                if !view.files.iter().any(|file| Arc::ptr_eq(file, active)) {
+                    let mut view = View::clone(&view);
+                    Arc::make_mut(&mut view.files).push(active.clone());
+                    self.view.store(Arc::new(view));
+                }
             }
         }
         let active = self.writing().log.end().0.header.number;
@@ -99,6 +106,7 @@ impl Collection {
         // What is left of a record may take more room than it did, as its rows are listed.
         let map_bytes = 2 * old.settled_bytes() + (1 << 20);
         let new = LogFile::new(header, path.clone(), file, map_bytes)?;
+        new.settle(FILE_HEADER_BYTES)?;
         let mut out = Output {
             file: &new,
             position: FILE_HEADER_BYTES,

@@ -1,0 +1,206 @@
+//! `kernels`: the engine's inner loops, by instruction set and dimension.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::Args;
+use nearfield::Metric;
+use nearfield_engine::index::{
+    CodeGroup, EPSILON, GROUP_ROWS, Keys, Quantizer, QueryCode, Rotation, centroid,
+};
+use nearfield_engine::kernel::Kernel;
+use serde::Serialize;
+
+use crate::Result;
+use crate::machine::Machine;
+use crate::random::Random;
+use crate::report::{Cell, Report, Table};
+
+/// The engine's inner loops, by kernel and dimension
+#[derive(Args, Debug, Serialize)]
+pub(crate) struct Kernels {
+    #[arg(long, value_delimiter = ',', default_values_t = [128, 384, 784])]
+    dim: Vec<usize>,
+    /// Rows that one scan goes over
+    #[arg(long, default_value_t = 100_000)]
+    rows: usize,
+    #[arg(long, default_value_t = 9)]
+    rounds: usize,
+}
+
+/// Groups that are made; a scan goes over copies of them.
+const GROUPS: usize = 8;
+/// Vectors that stay in the nearest cache.
+const DOT_ROWS: usize = 16;
+const DOT_CALLS: usize = 20_000;
+
+/// What one kernel works on.
+struct Bench {
+    kernel: &'static Kernel,
+    dimension: usize,
+    values: Vec<f32>,
+    quantizer: Quantizer,
+    groups: Vec<CodeGroup>,
+    rotated: Vec<f32>,
+    code: QueryCode,
+}
+
+/// Figures of one round.
+#[derive(Clone, Copy)]
+struct Figures {
+    encode_ns: f64,
+    prepare_ns: f64,
+    scan_us: f64,
+    dot_ns: f64,
+    distance_ns: f64,
+}
+
+impl Kernels {
+    pub(crate) fn run(&self) -> Result<Report> {
+        if self.dim.is_empty() || self.rows == 0 || self.rounds == 0 {
+            return Err("give at least one dimension, row and round".into());
+        }
+        if self.dim.iter().any(|dim| !(1..=65_536).contains(dim)) {
+            return Err("dimensions are 1 to 65,536".into());
+        }
+        let here = std::env::current_dir()?;
+        let mut report = Report::new(
+            "kernels",
+            Machine::describe(&here),
+            serde_json::to_value(self)?,
+        );
+        let columns = [
+            "kernel",
+            "encode ns/row",
+            "prepare query ns",
+            "scan us",
+            "dot ns",
+            "distance ns",
+            "scan, times scalar",
+            "encode, times scalar",
+        ];
+        for dimension in self.dim.iter().copied() {
+            let mut benches: Vec<Bench> = Kernel::all_supported()
+                .into_iter()
+                .map(|kernel| Bench::new(kernel, dimension, self.rows))
+                .collect();
+            let mut rounds: Vec<Vec<Figures>> = benches.iter().map(|_| Vec::new()).collect();
+            for _ in 0..self.rounds {
+                for (bench, figures) in benches.iter_mut().zip(&mut rounds) {
+                    figures.push(bench.round(self.rows));
+                }
+            }
+            let title = format!("dimension {dimension}, scan of {} rows", self.rows);
+            let mut table = Table::new(title, &columns);
+            for (bench, its) in benches.iter().zip(&rounds) {
+                let over = |value: fn(&Figures) -> f64| Cell::spread(its.iter().map(value));
+                let faster = |value: fn(&Figures) -> f64| {
+                    let pairs = its.iter().zip(&rounds[0]);
+                    Cell::spread(pairs.map(|(it, scalar)| value(scalar) / value(it)))
+                };
+                table.row(vec![
+                    bench.kernel.name().into(),
+                    over(|f| f.encode_ns),
+                    over(|f| f.prepare_ns),
+                    over(|f| f.scan_us),
+                    over(|f| f.dot_ns),
+                    over(|f| f.distance_ns),
+                    faster(|f| f.scan_us),
+                    faster(|f| f.encode_ns),
+                ]);
+            }
+            report.push(table);
+        }
+        Ok(report)
+    }
+}
+
+impl Bench {
+    fn new(kernel: &'static Kernel, dimension: usize, rows: usize) -> Bench {
+        let mut values = vec![0.0; GROUPS * GROUP_ROWS * dimension];
+        Random::new(1).fill_normal(&mut values, 1.0);
+        let rotation = Arc::new(Rotation::with_kernel(dimension, 1, kernel));
+        let with_scale = || values.chunks_exact(dimension).map(|row| (row, 1.0));
+        let mean = centroid(with_scale(), dimension);
+        let quantizer = Quantizer::new(Metric::Euclidean, rotation.clone(), &mean);
+        let mut rest = with_scale();
+        let made: Vec<CodeGroup> = (0..GROUPS).map(|_| quantizer.encode(&mut rest)).collect();
+        let groups = made.iter().cycle().take(rows.div_ceil(GROUP_ROWS)).cloned();
+        let mut rotated = vec![0.0; rotation.padded()];
+        rotation.apply(&values[..dimension], &mut rotated);
+        Bench {
+            groups: groups.collect(),
+            code: quantizer.query(&rotated, EPSILON),
+            kernel,
+            dimension,
+            quantizer,
+            rotated,
+            values,
+        }
+    }
+
+    fn round(&mut self, rows: usize) -> Figures {
+        let start = Instant::now();
+        let mut rest = self
+            .values
+            .chunks_exact(self.dimension)
+            .map(|row| (row, 1.0));
+        for _ in 0..GROUPS {
+            black_box(self.quantizer.encode(&mut rest));
+        }
+        let encode_ns = per(start, GROUPS * GROUP_ROWS) * 1e9;
+
+        let start = Instant::now();
+        for _ in 0..64 {
+            self.quantizer
+                .query_into(black_box(&self.rotated), EPSILON, &mut self.code);
+        }
+        let prepare_ns = per(start, 64) * 1e9;
+
+        let start = Instant::now();
+        black_box(scan(&self.code, &self.groups));
+        let scan_us = per(start, 1) * 1e6 * rows as f64 / (self.groups.len() * GROUP_ROWS) as f64;
+
+        Figures {
+            encode_ns,
+            prepare_ns,
+            scan_us,
+            dot_ns: self.pairs(|kernel, a, b| kernel.dot(a, b)),
+            distance_ns: self.pairs(|kernel, a, b| kernel.squared_euclidean(a, b)),
+        }
+    }
+
+    fn pairs(&self, of: impl Fn(&Kernel, &[f32], &[f32]) -> f32) -> f64 {
+        let row = |number: usize| &self.values[number * self.dimension..][..self.dimension];
+        let start = Instant::now();
+        let mut sum = 0.0;
+        for call in 0..DOT_CALLS {
+            sum += of(self.kernel, black_box(row(call % DOT_ROWS)), row(DOT_ROWS));
+        }
+        black_box(sum);
+        per(start, DOT_CALLS) * 1e9
+    }
+}
+
+/// Looks at all codes, and keeps nothing: the least that a search of them takes.
+pub(super) fn scan(code: &QueryCode, groups: &[CodeGroup]) -> u32 {
+    let (mut estimates, mut lower) = (Keys::default(), Keys::default());
+    let mut near = 0;
+    for (number, group) in groups.iter().enumerate() {
+        if let Some(next) = groups.get(number + 1) {
+            next.prefetch();
+        }
+        code.scan(group, &mut estimates, &mut lower);
+        near += code
+            .near(&lower, 0.0)
+            .iter()
+            .map(|word| word.count_ones())
+            .sum::<u32>();
+    }
+    near
+}
+
+fn per(start: Instant, count: usize) -> f64 {
+    start.elapsed().as_secs_f64() / count as f64
+}

@@ -1,0 +1,77 @@
+//! The commands.
+
+mod child;
+mod data;
+mod ingest;
+mod kernels;
+mod memory;
+mod reopen;
+mod single;
+mod tail;
+mod writers;
+
+use std::io::Write;
+
+use clap::{Parser, Subcommand};
+
+use crate::Result;
+
+/// Measures Nearfield, each figure beside the machine's own limit in the same run.
+#[derive(Debug, Parser)]
+#[command(name = "nearfield-bench", version)]
+pub struct Program {
+    /// Print JSON instead of tables
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Vectors per second in large batches, next to bare writes of the same bytes
+    Ingest(ingest::Ingest),
+    /// Small durable batches by one writer and by several, who share syncs
+    Writers(writers::Writers),
+    /// One vector per call
+    Single(single::Single),
+    /// Searches of rows that no index covers, next to a bare scan of their codes
+    Tail(tail::Tail),
+    /// Peak memory per vector
+    Memory(memory::Memory),
+    /// Opening after the process was killed
+    Reopen(reopen::Reopen),
+    /// The engine's inner loops, by kernel and dimension
+    Kernels(kernels::Kernels),
+    /// Writes generated vectors to a .npy file
+    Data(data::Data),
+    #[command(hide = true)]
+    MemoryChild(memory::Child),
+    #[command(hide = true)]
+    ReopenChild(reopen::Child),
+}
+
+/// Runs the command that was asked for and prints its report.
+///
+/// # Errors
+/// Whatever stopped it, in words: a store that lost data, a file that cannot be read.
+pub fn run(program: Program) -> Result<()> {
+    let report = match program.command {
+        Command::Ingest(command) => command.run()?,
+        Command::Writers(command) => command.run()?,
+        Command::Single(command) => command.run()?,
+        Command::Tail(command) => command.run()?,
+        Command::Memory(command) => command.run()?,
+        Command::Reopen(command) => command.run()?,
+        Command::Kernels(command) => command.run()?,
+        Command::Data(command) => return command.run(),
+        Command::MemoryChild(command) => return command.run(),
+        Command::ReopenChild(command) => return command.run(),
+    };
+    let text = if program.json {
+        serde_json::to_string_pretty(&report.to_json())? + "\n"
+    } else {
+        report.to_string()
+    };
+    Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
+}
