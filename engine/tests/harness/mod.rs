@@ -417,6 +417,17 @@ impl Story {
         Ok(())
     }
 
+    /// Whether the last write but one was sent and not answered.
+    pub fn is_in_doubt(&self) -> bool {
+        self.base + self.writes.len() as u64 == self.acknowledged + 1
+    }
+
+    /// The last write was refused before it was begun.
+    pub fn forget_last(&mut self) {
+        self.writes.pop();
+        self.answered.pop();
+    }
+
     /// All writes so far are on disk.
     pub fn flushed(&mut self) {
         self.synced = self.base + self.writes.len() as u64;
