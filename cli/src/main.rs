@@ -1,2 +1,74 @@
-//! Skeleton.
-fn main() {}
+//! The `nearfield` program: one command per file.
+
+mod arguments;
+mod compact;
+mod completions;
+mod count;
+mod create;
+mod delete;
+mod demo;
+mod doctor;
+mod drop;
+mod export;
+mod failure;
+mod get;
+mod ids;
+mod import;
+mod info;
+mod interrupt;
+mod list;
+mod restore;
+mod resume;
+mod search;
+mod show;
+mod snapshot;
+mod source;
+mod store;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::arguments::{Arguments, GUIDE};
+use crate::failure::Failure;
+use crate::show::{Output, stderr_takes_colours};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return explain(&error),
+    };
+    let output = Output::to_stdout(arguments.json);
+    let outcome = match arguments.command {
+        Some(command) => command.run(output),
+        None => output
+            .text(GUIDE)
+            .and_then(|()| output.json(&serde_json::json!({"guide": GUIDE}))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.report(arguments.json, stderr_takes_colours());
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+/// Prints help where it was asked for, or what is wrong with the arguments.
+fn explain(error: &clap::Error) -> ExitCode {
+    let asked_for = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    if asked_for || !std::env::args_os().any(|argument| argument == "--json") {
+        // Whoever closed the other end does not want to read it.
+        let _ = error.print();
+        return ExitCode::from(if asked_for { 0 } else { 2 });
+    }
+    let text = error.to_string();
+    let message = text.lines().next().unwrap_or_default();
+    let failure = Failure::usage(message.strip_prefix("error: ").unwrap_or(message));
+    failure.report(true, false);
+    ExitCode::from(failure.code())
+}

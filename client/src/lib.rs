@@ -37,5 +37,5 @@ mod scheme;
 
 pub use collection::{Call, Collection};
 pub use database::{Builder, Database, connect};
-pub use nearfield_engine::Options;
+pub use nearfield_engine::{CollectionReport, Finding, Options, Report, doctor, restore};
 pub use nearfield_model::*;

@@ -182,6 +182,7 @@ impl Contents {
             log_bytes: 0,
             dead_rows: 0,
             memory_bytes: 0,
+            damage: None,
             fields: Vec::new(),
         }
     }
@@ -254,17 +255,24 @@ impl Contents {
     }
 
     fn update(&mut self, update: &UpdateMetadata<'_>) -> Result<MetadataUpdated> {
-        let mut points = self.points.clone();
-        let mut updated = 0;
-        for row in &mut points {
-            if row.is_among(&update.selection) {
-                let before = row.metadata.clone();
-                let before = before.unwrap_or_else(|| Metadata::from_checked("{}"));
-                row.metadata = Some(before.merged(&update.patch)?);
-                updated += 1;
-            }
+        let (selected, mut points): (Vec<Row>, Vec<Row>) = self
+            .points
+            .iter()
+            .cloned()
+            .partition(|row| row.is_among(&update.selection));
+        let updated = selected.len() as u64;
+        for (row, place) in selected.into_iter().zip(self.written + 1..) {
+            let before = row.metadata.clone();
+            let before = before.unwrap_or_else(|| Metadata::from_checked("{}"));
+            let metadata = Some(before.merged(&update.patch)?);
+            points.push(Row {
+                metadata,
+                place,
+                ..row
+            });
         }
         self.points = points;
+        self.written += updated;
         self.sequence += 1;
         Ok(MetadataUpdated {
             updated,

@@ -47,11 +47,16 @@ pub(crate) struct Change {
 
 impl Catalog {
     pub(crate) fn load(io: &dyn Io, root: &Path) -> Result<Option<Catalog>> {
-        document::load(io, &root.join(FILE_NAME), &MAGIC)
+        document::load(io, &Catalog::path(root), &MAGIC)
     }
 
     pub(crate) fn save(&self, io: &dyn Io, root: &Path) -> Result<()> {
-        document::save(io, &root.join(FILE_NAME), &MAGIC, self)
+        document::save(io, &Catalog::path(root), &MAGIC, self)
+    }
+
+    /// Where the catalog of a store is.
+    pub(crate) fn path(root: &Path) -> PathBuf {
+        root.join(FILE_NAME)
     }
 
     /// An earlier try of this request.

@@ -74,7 +74,7 @@ pub fn doctor_with(io: Arc<dyn Io>, path: &Path, options: &Options) -> Result<Re
         }
         Err(error) => return Err(error),
     };
-    let held = holder::lock(&*io, path, options)?;
+    let mut held = holder::lock(&*io, path, options)?;
     for (name, entry) in &catalog.collections {
         let place = place(&io, path, entry, options);
         let opened = Collection::open(
@@ -93,6 +93,7 @@ pub fn doctor_with(io: Arc<dyn Io>, path: &Path, options: &Options) -> Result<Re
             Err(error) => report.fault(&error),
         }
     }
+    held.unchanged(&*io);
     report.findings.sort_by_key(|finding| !finding.is_fault);
     Ok(report)
 }

@@ -15,6 +15,7 @@ use crate::catalog::{Catalog, Entry, collections_directory, directory};
 use crate::collection::Collection;
 use crate::holder::{self, Held};
 use crate::io::{Io, MemoryIo, RealIo};
+use crate::log::file::corruption;
 use crate::log::writer::Place;
 use crate::options::Options;
 use crate::search::search;
@@ -61,10 +62,14 @@ impl Engine {
     /// # Errors
     /// As [`Engine::open`].
     pub fn open_with(io: Arc<dyn Io>, path: &Path, options: Options) -> Result<Engine> {
-        let held = prepare_root(&*io, path, &options)?;
+        let mut held = prepare_root(&*io, path, &options)?;
+        // The process before may have died between giving the catalog its name and syncing that.
+        io.sync_directory(path)
+            .map_err(|error| storage::error("sync", path, &error))?;
         let catalog = match Catalog::load(&*io, path)? {
             Some(catalog) => catalog,
             None => {
+                refuse_orphans(&*io, path)?;
                 let catalog = Catalog {
                     next_directory: 1,
                     ..Catalog::default()
@@ -87,6 +92,7 @@ impl Engine {
             )?;
             collections.insert(name.clone(), Arc::new(collection));
         }
+        held.opened(&*io);
         let collections: Open = Arc::new(RwLock::new(collections));
         let background = options.background.then(|| {
             let collections = collections.clone();
@@ -155,7 +161,11 @@ impl Engine {
         if let Some(id) = &context.request_id {
             next.remember(id, "create_collection", &name);
         }
-        next.save(&*self.io, &self.root)?;
+        if let Err(error) = next.save(&*self.io, &self.root) {
+            // The new catalog may be on disk, with this number: no other collection gets it.
+            catalog.next_directory = next.next_directory;
+            return Err(error);
+        }
         *catalog = next;
         let collection = Collection::open(
             name.clone(),
@@ -190,7 +200,13 @@ impl Engine {
         if let Some(id) = &context.request_id {
             next.remember(id, "drop_collection", name);
         }
-        next.save(&*self.io, &self.root)?;
+        if let Err(error) = next.save(&*self.io, &self.root) {
+            // The new catalog may be on disk, so a write could be acknowledged and lost.
+            if let Ok(collection) = self.collection(name) {
+                collection.stop_writes(&Catalog::path(&self.root), &error);
+            }
+            return Err(error);
+        }
         *catalog = next;
         let open = self
             .collections
@@ -288,9 +304,7 @@ impl Engine {
             Some(destination) => PathBuf::from(destination),
             None => {
                 let sequence = collection.view().sequence;
-                self.root
-                    .join("snapshots")
-                    .join(format!("{name}-{sequence}"))
+                snapshots_directory(&self.root).join(format!("{name}-{sequence}"))
             }
         };
         crate::copy::snapshot(&self.io, context, &collection, &destination)
@@ -421,7 +435,30 @@ fn prepare_root(io: &dyn Io, root: &Path, options: &Options) -> Result<Held> {
     holder::lock(io, root, options)
 }
 
-/// Removes folders of collections that were dropped, or whose creation was cut short.
+/// Refuses a store whose collections are there and whose catalog is not: the catalog is made
+/// before the first collection.
+fn refuse_orphans(io: &dyn Io, root: &Path) -> Result<()> {
+    let parent = collections_directory(root);
+    let names = io
+        .list(&parent)
+        .map_err(|error| storage::error("list", &parent, &error))?;
+    if names.iter().any(|name| is_numbered(name)) {
+        return Err(corruption(
+            &Catalog::path(root),
+            0,
+            "the catalog is missing though there are collections: it",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a folder's name is that of a collection's folder.
+fn is_numbered(name: &str) -> bool {
+    name.len() == 8 && name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Removes folders of collections that were dropped, or whose creation was cut short, and
+/// snapshots that were.
 fn remove_leftovers(io: &dyn Io, root: &Path, catalog: &Catalog) -> Result<()> {
     let parent = collections_directory(root);
     let known: Vec<PathBuf> = catalog
@@ -434,11 +471,28 @@ fn remove_leftovers(io: &dyn Io, root: &Path, catalog: &Catalog) -> Result<()> {
         .map_err(|error| storage::error("list", &parent, &error))?
     {
         let path = parent.join(&name);
-        let numbered = name.len() == 8 && name.bytes().all(|byte| byte.is_ascii_digit());
-        if numbered && !known.contains(&path) {
+        if is_numbered(&name) && !known.contains(&path) {
             io.remove_directory(&path)
                 .map_err(|error| storage::error("remove", &path, &error))?;
         }
     }
+    let snapshots = snapshots_directory(root);
+    if io.exists(&snapshots).unwrap_or(false) {
+        for name in io
+            .list(&snapshots)
+            .map_err(|error| storage::error("list", &snapshots, &error))?
+        {
+            let path = snapshots.join(&name);
+            if name.ends_with(".partial") {
+                io.remove_directory(&path)
+                    .map_err(|error| storage::error("remove", &path, &error))?;
+            }
+        }
+    }
     Ok(())
+}
+
+/// Where snapshots go unless told otherwise.
+fn snapshots_directory(root: &Path) -> PathBuf {
+    root.join("snapshots")
 }

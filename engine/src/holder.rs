@@ -1,6 +1,7 @@
 //! The lock on a store's path, and what it tells about who holds it.
 
-use std::path::Path;
+use std::io::IoSlice;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use nearfield_model::{Error, ErrorKind, Result};
@@ -19,7 +20,9 @@ struct Holder {
     program: String,
     /// Seconds since 1970.
     since: u64,
-    /// The boot of the machine in which it was written.
+    /// The boot of the machine in which the store was last opened to the end; zeros while it
+    /// is being opened. What a recovery that was cut short left cannot be told from damage by
+    /// the next one that trusts this.
     boot: [u8; 16],
 }
 
@@ -27,8 +30,36 @@ struct Holder {
 #[derive(Debug)]
 pub(crate) struct Held {
     _lock: Box<dyn Lock>,
-    /// Whether the machine has not restarted since the last holder.
+    path: PathBuf,
+    holder: Holder,
+    previous_boot: [u8; 16],
+    boot: [u8; 16],
+    /// Whether the machine has not restarted since the store was last opened to the end.
     pub(crate) same_boot: bool,
+}
+
+impl Held {
+    /// Notes that the store was opened to the end in this boot.
+    pub(crate) fn opened(&mut self, io: &dyn Io) {
+        self.note(io, self.boot);
+    }
+
+    /// Leaves behind what was found, as nothing was recovered.
+    pub(crate) fn unchanged(&mut self, io: &dyn Io) {
+        self.note(io, self.previous_boot);
+    }
+
+    /// If it cannot be written the next opening assumes a restart, which is always safe.
+    fn note(&mut self, io: &dyn Io, boot: [u8; 16]) {
+        self.holder.boot = boot;
+        let Ok(text) = serde_json::to_vec(&self.holder) else {
+            return;
+        };
+        let _best_effort = io.open(&self.path).and_then(|file| {
+            file.set_len(0)?;
+            file.write_at(0, &[IoSlice::new(&text)])
+        });
+    }
 }
 
 /// Locks the store at `root` for this process.
@@ -46,7 +77,7 @@ pub(crate) fn lock(io: &dyn Io, root: &Path, options: &Options) -> Result<Held> 
         pid: std::process::id(),
         program: options.program.clone(),
         since: since.as_secs(),
-        boot,
+        boot: [0; 16],
     };
     let text = serde_json::to_vec(&holder)
         .map_err(|error| Error::internal(format!("{}: {error}", path.display())))?;
@@ -56,10 +87,14 @@ pub(crate) fn lock(io: &dyn Io, root: &Path, options: &Options) -> Result<Held> 
     {
         LockOutcome::Held { lock, previous } => {
             let previous: Option<Holder> = serde_json::from_slice(&previous).ok();
-            let same_boot = boot != [0; 16] && previous.is_some_and(|holder| holder.boot == boot);
+            let previous_boot = previous.map_or([0; 16], |holder| holder.boot);
             Ok(Held {
                 _lock: lock,
-                same_boot,
+                path,
+                holder,
+                previous_boot,
+                boot,
+                same_boot: boot != [0; 16] && previous_boot == boot,
             })
         }
         LockOutcome::Busy { holder } => Err(busy(root, &holder, since)),

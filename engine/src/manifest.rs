@@ -31,11 +31,16 @@ const CUTS_MAX: usize = 16;
 
 impl Manifest {
     pub(crate) fn load(io: &dyn Io, directory: &Path) -> Result<Option<Manifest>> {
-        document::load(io, &directory.join(FILE_NAME), &MAGIC)
+        document::load(io, &Manifest::path(directory), &MAGIC)
     }
 
     pub(crate) fn save(&self, io: &dyn Io, directory: &Path) -> Result<()> {
-        document::save(io, &directory.join(FILE_NAME), &MAGIC, self)
+        document::save(io, &Manifest::path(directory), &MAGIC, self)
+    }
+
+    /// Where the manifest of a collection is.
+    pub(crate) fn path(directory: &Path) -> PathBuf {
+        directory.join(FILE_NAME)
     }
 
     /// Remembers a cut.

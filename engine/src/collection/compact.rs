@@ -30,6 +30,13 @@ impl Collection {
                 .is_some_and(|file| dead_rows(&view, file) > 0)
             {
                 writing.log.seal()?;
+                // Every file of the log is in the view, so that snapshots take them all.
+                let active = writing.log.end().0;
+                if !view.files.iter().any(|file| Arc::ptr_eq(file, active)) {
+                    let mut view = View::clone(&view);
+                    Arc::make_mut(&mut view.files).push(active.clone());
+                    self.view.store(Arc::new(view));
+                }
             }
         }
         let active = self.writing().log.end().0.header.number;
@@ -59,14 +66,7 @@ impl Collection {
             }
             self.view.store(Arc::new(view));
         }
-        let mut next = manifest.clone();
-        next.generations.extend(
-            replaced
-                .values()
-                .map(|file| (file.header.number, file.header.generation)),
-        );
-        self.checkpoint_into(&mut next)?;
-        *manifest = next;
+        self.checkpoint_into(&mut manifest)?;
         for file in view
             .files
             .iter()
@@ -103,7 +103,10 @@ impl Collection {
         let file = io.create(&path).map_err(fail)?;
         file.write_at(0, &[IoSlice::new(&header.encode())])
             .map_err(fail)?;
-        let new = LogFile::new(header, path.clone(), file, old.settled_bytes())?;
+        // What is left of a record may take more room than it did, as its rows are listed.
+        let map_bytes = 2 * old.settled_bytes() + (1 << 20);
+        let new = LogFile::new(header, path.clone(), file, map_bytes)?;
+        new.settle(FILE_HEADER_BYTES)?;
         let mut out = Output {
             file: &new,
             position: FILE_HEADER_BYTES,

@@ -40,6 +40,11 @@ impl Collection {
                 break;
             }
         }
+        if !self.options.background {
+            self.make_file_ahead();
+            // It is tried again after the next write; a failing disk shows there.
+            let _tried_again = self.checkpoint_if_due();
+        }
     }
 
     /// Codes some rows; true if there may be more.
@@ -121,20 +126,37 @@ impl Collection {
         self.syncer.check()?;
         self.syncer.sync_to(start.sequence)?;
         let io = &*self.place.io;
-        let number = manifest.checkpoint + 1;
-        let path = checkpoint_path(&self.place.directory, number);
-        checkpoint::write(
+        // A number that is taken may be named by a manifest whose saving failed half-way.
+        let mut number = manifest.checkpoint + 1;
+        let mut path = checkpoint_path(&self.place.directory, number);
+        while io.exists(&path).unwrap_or(false) {
+            number += 1;
+            path = checkpoint_path(&self.place.directory, number);
+        }
+        let written = checkpoint::write(
             io,
             &path,
             &view,
             &self.tail.chunks(),
             &self.fields,
             &outcomes,
-        )?;
+        );
+        if let Err(error) = written {
+            let _half_made = io.remove(&path);
+            return Err(error);
+        }
         let old = manifest.checkpoint;
+        // The checkpoint tells where records lie in these very files, also after a compaction
+        // whose own saving failed.
+        let generations = view
+            .files
+            .iter()
+            .filter(|file| file.header.generation > 0)
+            .map(|file| (file.header.number, file.header.generation));
         let next = Manifest {
             checkpoint: number,
             start,
+            generations: generations.collect(),
             ..manifest.clone()
         };
         next.save(io, &self.place.directory)?;

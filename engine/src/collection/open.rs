@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, RwLock};
 use arc_swap::ArcSwap;
 use nearfield_model::{ErrorKind, Result};
 
+use super::scrub::Scrub;
 use super::{Collection, Writing};
 use crate::filter::Fields;
 use crate::filter::leaves::Leaves;
 use crate::index::tail::Tail;
 use crate::log::checkpoint::{self, Checkpoint};
-use crate::log::file::{LogFile, RecordPlace, metadata_text, parse_file_name};
+use crate::log::file::{LogFile, RecordPlace, file_name, metadata_text, parse_file_name};
 use crate::log::outcomes::{Outcome, Outcomes};
 use crate::log::record::{Header, Kind, Section};
 use crate::log::recovery::{Recovered, Replay, Start, recover};
@@ -30,11 +31,7 @@ impl Collection {
         let io = &*place.io;
         io.create_directory(&place.directory)
             .map_err(|error| storage::error("make", &place.directory, &error))?;
-        let first = Writer::first_file(place)?;
-        first
-            .file
-            .sync_data()
-            .map_err(|error| storage::error("sync", &first.path, &error))?;
+        Writer::first_file(place)?;
         Manifest::default().save(io, &place.directory)
     }
 
@@ -49,9 +46,14 @@ impl Collection {
         repair: bool,
     ) -> Result<Collection> {
         let io = place.io.clone();
+        if repair {
+            // The process before may have died between naming a file and syncing its name.
+            io.sync_directory(&place.directory)
+                .map_err(|error| storage::error("sync", &place.directory, &error))?;
+        }
         let mut manifest = Manifest::load(&*io, &place.directory)?.ok_or_else(|| {
             crate::log::file::corruption(
-                &place.directory,
+                &Manifest::path(&place.directory),
                 0,
                 "the collection's manifest is missing: it",
             )
@@ -68,7 +70,18 @@ impl Collection {
         if manifest.checkpoint > 0 {
             let path = checkpoint_path(&place.directory, manifest.checkpoint);
             match checkpoint::read(&*io, &path, &schema, &tail) {
-                Ok(read) => (checkpoint, start) = (read, manifest.start),
+                Ok(read)
+                    if (read.sequence, read.rows)
+                        == (manifest.start.sequence, manifest.start.rows) =>
+                {
+                    (checkpoint, start) = (read, manifest.start);
+                }
+                // Written anew before the manifest that was to name it was on disk.
+                Ok(_) => {
+                    tail = Tail::new(&schema, rotation_seed);
+                    checkpoint_fault =
+                        Some(crate::log::file::corruption(&path, 0, "the checkpoint"));
+                }
                 // The log holds all that a checkpoint does, so it is replayed whole.
                 Err(error) => {
                     let missing = !io.exists(&path).unwrap_or(true);
@@ -85,7 +98,7 @@ impl Collection {
         }
         let mut seed = [0; 8];
         io.fill_random(&mut seed);
-        let confirmed = manifest.start.sequence;
+        let confirmed = manifest.start;
         let view = View {
             sequence: checkpoint.sequence,
             rows: checkpoint.rows,
@@ -158,6 +171,7 @@ impl Collection {
             tail,
             manifest: Mutex::new(manifest),
             checkpoint_fault,
+            scrub: Scrub::default(),
             closed: AtomicBool::new(false),
         })
     }
@@ -169,11 +183,13 @@ fn remove_leftovers(place: &Place, manifest: &Manifest) -> Result<()> {
     let names = io
         .list(&place.directory)
         .map_err(|error| storage::error("list", &place.directory, &error))?;
-    for name in names {
-        let stale_log = parse_file_name(&name).is_some_and(|(number, generation)| {
-            generation != manifest.generations.get(&number).copied().unwrap_or(0)
+    let present = |number| manifest.generations.get(&number).copied().unwrap_or(0);
+    for name in &names {
+        // Without the present generation, the others are all that is left to look at.
+        let stale_log = parse_file_name(name).is_some_and(|(number, generation)| {
+            generation != present(number) && names.contains(&file_name(number, present(number)))
         });
-        let path = place.directory.join(&name);
+        let path = place.directory.join(name);
         let stale_checkpoint = name.ends_with(".checkpoint")
             && path != checkpoint_path(&place.directory, manifest.checkpoint);
         if stale_log || stale_checkpoint || name.ends_with(".new") {

@@ -27,6 +27,9 @@ use crate::points::id_map::hash;
 /// Scalars that are added to the metadata index before searches get a turn.
 const INDEX_STEP_ROWS: usize = 64;
 
+/// Ids whose places in the id map are fetched from memory together.
+const FETCH_ROWS: usize = 32;
+
 /// Rows that are checked and laid out, ready to be appended.
 struct Prepared<'a> {
     header: Header,
@@ -175,7 +178,8 @@ impl Collection {
         for &row in rows {
             ids.push(view.live_id(row)?.to_id());
             let old = view.metadata(row)?.map(Metadata::from_checked);
-            let merged = old.as_ref().unwrap_or(&none).merged(patch)?;
+            let merged = old.as_ref().unwrap_or(&none).merged(patch);
+            let merged = merged.map_err(|error| error.in_field("patch"))?;
             metadata.push(Some(&merged))?;
         }
         view.visit_vectors(&self.schema, rows.iter().copied(), |_, vector, _| {
@@ -201,15 +205,11 @@ impl Collection {
             .at_row(position / dimension)
             .in_field("vectors"));
         }
-        let mut scales = Vec::new();
-        if self.schema.has_scales() {
-            scales.reserve_exact(batch.len());
-            for (row, vector) in batch.values.chunks_exact(dimension).enumerate() {
-                let scale = scale(vector).map_err(|error| error.at_row(row))?;
-                scales.push(scale);
-            }
-        }
         let matrix = self.encode_matrix(&batch.values)?;
+        let scales = match self.schema.has_scales() {
+            true => self.scales(&batch.values, &matrix)?,
+            false => Vec::new(),
+        };
         let leaves = match &batch.metadata {
             Some(column) => Leaves::read_in_steps(column, INDEX_STEP_ROWS)?,
             None => Vec::new(),
@@ -238,6 +238,31 @@ impl Collection {
         prepared.sections().describe(&mut header)?;
         prepared.header = header;
         Ok(prepared)
+    }
+
+    /// The scale of each vector as it is stored.
+    fn scales(&self, values: &[f32], matrix: &[u8]) -> Result<Vec<f32>> {
+        let dimension = self.schema.dimension;
+        let stored = matrix.chunks_exact(self.schema.vector_bytes());
+        let mut widened = Vec::new();
+        let scales = values.chunks_exact(dimension).zip(stored).enumerate();
+        let scales = scales.map(|(row, (vector, stored))| {
+            if self.schema.storage == Storage::F32 {
+                return scale(vector).map_err(|error| error.at_row(row));
+            }
+            self.schema.widen(stored, &mut widened);
+            let is_zero = |vector: &[f32]| vector.iter().all(|component| *component == 0.0);
+            if is_zero(&widened) && !is_zero(vector) {
+                return Err(Error::invalid(
+                    "the vector rounds to zero in f16 storage and has no direction, which cosine \
+                     compares; scale it up, or store it as f32",
+                )
+                .at_row(row)
+                .in_field("vectors"));
+            }
+            scale(&widened).map_err(|error| error.at_row(row))
+        });
+        scales.collect()
     }
 
     fn encode_matrix<'a>(&self, values: &'a [f32]) -> Result<Cow<'a, [u8]>> {
@@ -296,6 +321,12 @@ impl Collection {
         error
     }
 
+    /// Takes no more writes: what is on disk of the collection's own existence is in doubt.
+    pub(crate) fn stop_writes(&self, path: &std::path::Path, error: &Error) {
+        self.syncer
+            .fail(path, &std::io::Error::other(error.to_string()));
+    }
+
     pub(super) fn remember(&self, writing: &mut Writing, header: &Header) -> Outcome {
         let outcome = Outcome {
             kind: header.kind as u8,
@@ -330,7 +361,10 @@ impl Collection {
         }
         let mut view = self.next_view(file, header);
         let mut ids = self.ids_mut();
-        for (row, hash) in (header.first_row..).zip(hashes) {
+        for (position, (row, hash)) in (header.first_row..).zip(hashes).enumerate() {
+            if position % FETCH_ROWS == 0 {
+                ids.fetch(&hashes[position..hashes.len().min(position + FETCH_ROWS)]);
+            }
             match find_row(&view, ids.candidates(*hash), row)? {
                 Some(old) => {
                     ids.replace(*hash, old, row);
@@ -384,8 +418,11 @@ impl Collection {
     /// Waits until a write is as durable as was asked for, and has its rows encoded.
     fn commit(&self, outcome: Outcome, durability: Durability) -> Result<()> {
         self.after_write();
-        if durability == Durability::Sync && self.syncer.sync_to(outcome.sequence)? {
-            self.mark();
+        if durability == Durability::Sync {
+            self.syncer.note_wait();
+            if self.syncer.sync_to(outcome.sequence)? {
+                self.mark();
+            }
         }
         Ok(())
     }
@@ -456,7 +493,7 @@ pub(crate) fn scale(vector: &[f32]) -> Result<f32> {
         )
         .in_field("vectors"));
     }
-    if !scale.is_finite() || scale == 0.0 {
+    if !scale.is_normal() {
         return Err(Error::new(
             ErrorKind::InvalidArgument,
             format!("the vector's norm {norm:e} is beyond the range of f32; scale it first"),

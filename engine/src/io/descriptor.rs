@@ -70,6 +70,17 @@ impl Descriptor {
         }
     }
 
+    /// What a handle keeps so that the settled length lasts. The first one since all others,
+    /// and all maps, are gone begins with nothing settled.
+    #[cfg(feature = "simulation")]
+    pub(super) fn hold(&self) -> Arc<Settled> {
+        let hold = Arc::clone(&self.settled);
+        if Arc::strong_count(&hold) == 2 {
+            hold.forget();
+        }
+        hold
+    }
+
     /// Writes without asking what is settled, as a failing disk does.
     #[cfg(feature = "simulation")]
     pub(super) fn overwrite(&self, offset: u64, bytes: &[u8]) -> Result<()> {

@@ -52,6 +52,12 @@ impl Settled {
         Ok(())
     }
 
+    /// Forgets what was settled; for a file that no handle and no map is left of.
+    #[cfg(feature = "simulation")]
+    pub(super) fn forget(&self) {
+        self.len.store(0, Ordering::Release);
+    }
+
     fn writing(&self) -> MutexGuard<'_, Vec<u64>> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }

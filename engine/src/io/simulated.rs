@@ -13,6 +13,7 @@ mod names;
 mod random;
 
 use super::descriptor::Descriptor;
+use super::settled::Settled;
 use super::tree::{Number, content_of};
 use super::{File, Io, LockOutcome, Map};
 use disk::Disk;
@@ -181,6 +182,7 @@ impl SimulatedIo {
         Arc::new(SimulatedFile {
             machine: self.clone(),
             number,
+            _settled: content.hold(),
             content,
         })
     }
@@ -322,6 +324,8 @@ impl Io for SimulatedIo {
 struct SimulatedFile {
     machine: SimulatedIo,
     number: Number,
+    /// Dropped with the handle, so that a file opened afresh has nothing settled.
+    _settled: Arc<Settled>,
     content: Arc<Descriptor>,
 }
 

@@ -58,9 +58,6 @@ pub(crate) fn write(
     outcomes: &Outcomes,
 ) -> Result<()> {
     let fail = |error| storage::error("write", path, &error);
-    if io.exists(path).map_err(fail)? {
-        io.remove(path).map_err(fail)?;
-    }
     let file = io.create(path).map_err(fail)?;
     let mut out = Out {
         file: &*file,

@@ -20,7 +20,8 @@ pub(crate) enum Kind {
     Delete,
     /// Writes points that were there before, with other metadata.
     UpdateMetadata,
-    /// Changes nothing; tells that all before it was synced. The next record replaces it.
+    /// Changes nothing. At the end of the log it tells that all before it was synced, until
+    /// the next record replaces it; at the end of another file, that there is a next file.
     Mark,
 }
 
@@ -53,7 +54,7 @@ pub(crate) struct Header {
     pub(crate) rows: u32,
     /// Rows that it stores.
     pub(crate) stored: u32,
-    /// Points that the request affected: its outcome.
+    /// Points that the request affected: its outcome. Of a mark, 1 if another file follows.
     pub(crate) affected: u32,
     /// Bytes of the ids.
     pub(crate) ids_bytes: u32,

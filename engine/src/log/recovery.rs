@@ -11,9 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::file::{FILE_HEADER_BYTES, FileHeader, LogFile, corruption, parse_file_name};
 use super::record::{ALIGNMENT, HEADER_BYTES, Header, Kind, Section, checksum};
-use super::writer::{End, Place, Writer};
+use super::writer::{End, Place};
 use crate::io::File;
 use crate::storage;
+
+/// What is wrong with a file that is not there.
+const MISSING: &str = "the file is missing: it";
 
 /// Where replay begins: behind what a checkpoint holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,8 +62,8 @@ pub(crate) trait Replay {
 
 /// Opens the log in `place` and hands every record behind `start` to `replay`.
 ///
-/// `generations` names the files that compaction replaced; `confirmed` is the last write that
-/// is known to have been on disk; `same_boot` tells that the machine has not restarted since
+/// `generations` names the files that compaction replaced; `confirmed` is the place up
+/// to which all is known to have been on disk; `same_boot` tells that the machine has not restarted since
 /// the log was last written, so that the operating system lost nothing. With `repair`, what was
 /// never confirmed is cut, and what is kept is written again and synced; without, nothing is
 /// changed.
@@ -68,16 +71,18 @@ pub(crate) fn recover(
     place: &Place,
     generations: &BTreeMap<u64, u32>,
     start: Start,
-    confirmed: u64,
+    confirmed: Start,
     same_boot: bool,
     repair: bool,
     replay: &mut dyn Replay,
 ) -> Result<Recovered> {
-    let paths = log_paths(place, generations)?;
+    let paths = log_paths(place, generations, confirmed.file)?;
     let mut search = Search {
         place,
         start,
-        synced: confirmed.max(start.sequence),
+        confirmed,
+        followed: 0,
+        synced: confirmed.sequence,
         sequence: start.sequence,
         rows: start.rows,
         previous: start.previous,
@@ -96,6 +101,11 @@ pub(crate) fn recover(
             }
         }
     }
+    let last = paths.last_key_value().map_or(0, |(number, _)| *number);
+    if search.followed > 0 && search.followed == last {
+        let path = place.path(last + 1, 0);
+        return Err(corruption(&path, 0, MISSING));
+    }
     let cut = match fault {
         Some((number, offset)) => {
             let written = search.judge(&paths, number, offset, same_boot)?;
@@ -109,7 +119,11 @@ pub(crate) fn recover(
 }
 
 /// The log's files by number, without those that compaction replaced.
-fn log_paths(place: &Place, generations: &BTreeMap<u64, u32>) -> Result<BTreeMap<u64, PathBuf>> {
+fn log_paths(
+    place: &Place,
+    generations: &BTreeMap<u64, u32>,
+    needed: u64,
+) -> Result<BTreeMap<u64, PathBuf>> {
     let names = place
         .io
         .list(&place.directory)
@@ -122,12 +136,17 @@ fn log_paths(place: &Place, generations: &BTreeMap<u64, u32>) -> Result<BTreeMap
             paths.insert(number, place.directory.join(name));
         }
     }
-    if let Some(missing) = generations
-        .keys()
-        .find(|number| !paths.contains_key(number))
+    // Files are numbered from 1 without gaps, and each was made durably before the next.
+    let named = generations
+        .last_key_value()
+        .map_or(0, |(number, _)| *number);
+    let last = paths.last_key_value().map_or(1, |(number, _)| *number);
+    if let Some(missing) =
+        (1..=last.max(named).max(needed)).find(|number| !paths.contains_key(number))
     {
-        let path = place.path(*missing, generations[missing]);
-        return Err(corruption(&path, 0, "the file is missing: it"));
+        let generation = generations.get(&missing).copied().unwrap_or(0);
+        let path = place.path(missing, generation);
+        return Err(corruption(&path, 0, MISSING));
     }
     Ok(paths)
 }
@@ -135,6 +154,9 @@ fn log_paths(place: &Place, generations: &BTreeMap<u64, u32>) -> Result<BTreeMap
 struct Search<'a> {
     place: &'a Place,
     start: Start,
+    confirmed: Start,
+    /// The last file that is known to have another behind it.
+    followed: u64,
     /// The last write that is proven to have been on disk.
     synced: u64,
     sequence: u64,
@@ -160,6 +182,10 @@ impl Search<'_> {
         let io = &*self.place.io;
         let planned = self.place.planned_bytes(number);
         let Some(file) = LogFile::open(io, path, planned)? else {
+            // These headers were on disk before anything was acknowledged behind them.
+            if number <= self.start.file.max(1) {
+                return Err(corruption(path, 0, "the file's header"));
+            }
             return Ok(Ending::Fault(0));
         };
         let length = file
@@ -192,6 +218,10 @@ impl Search<'_> {
         self.files.push(file.clone());
         loop {
             self.position = position;
+            if (number, position) == (self.confirmed.file, self.confirmed.position) {
+                // Compaction may have taken the last writes before.
+                self.sequence = self.sequence.max(self.confirmed.sequence);
+            }
             match self.record(&file, position, length, relaxed)? {
                 Next::Record(header, checksum) => {
                     let end = position + header.record_bytes();
@@ -205,6 +235,10 @@ impl Search<'_> {
                 }
                 Next::Mark(header) => {
                     self.synced = self.synced.max(header.synced);
+                    self.sequence = header.sequence;
+                    if header.affected > 0 {
+                        self.followed = number;
+                    }
                     return self.ending(&file, position + HEADER_BYTES as u64, length);
                 }
                 Next::Nothing => return self.ending(&file, position, length),
@@ -248,7 +282,9 @@ impl Search<'_> {
             return Ok(Next::Nothing);
         }
         if header.kind == Kind::Mark {
-            let ours = header.sequence == self.sequence;
+            // Compaction may have taken the last writes before it.
+            let ours =
+                header.sequence == self.sequence || relaxed && header.sequence > self.sequence;
             return Ok(if ours {
                 Next::Mark(header)
             } else {
@@ -285,6 +321,9 @@ impl Search<'_> {
 
     /// How a file ends that has no record any more from `from` on.
     fn ending(&self, file: &LogFile, from: u64, length: u64) -> Result<Ending> {
+        if file.header.number == self.confirmed.file && self.position < self.confirmed.position {
+            return Err(corruption(&file.path, self.position, "a record"));
+        }
         let mut clean = true;
         each_block(&*file.file, from, length, &file.path, &mut |block| {
             clean = block.iter().all(|byte| *byte == 0);
@@ -308,21 +347,35 @@ impl Search<'_> {
     ) -> Result<bool> {
         let path = &paths[&number];
         let (mut later, mut written) = (false, false);
+        // How far the next write reaches that may be there in part: the process died, or the
+        // disk was full, in the middle of it. Nothing can be behind that.
+        let mut reach = offset + HEADER_BYTES as u64;
         for (behind, path) in paths.range(number..) {
             let fail = |error| storage::error("read", path, &error);
             let file = self.place.io.open(path).map_err(fail)?;
             let length = file.len().map_err(fail)?;
             let from = if *behind == number { offset } else { 0 };
             let mut carry: Vec<u8> = Vec::new();
+            let mut block_offset = from;
             each_block(&*file, from, length, path, &mut |block| {
-                written |= block.iter().any(|byte| *byte != 0);
+                if block_offset == offset
+                    && *behind == number
+                    && let Some(bytes) = block.first_chunk()
+                    && let Some((header, _)) = Header::decode(bytes)
+                {
+                    reach = offset.saturating_add(header.record_bytes());
+                }
+                if let Some(last) = block.iter().rposition(|byte| *byte != 0) {
+                    written = true;
+                    later |= *behind > number || block_offset + last as u64 >= reach;
+                }
+                block_offset += block.len() as u64;
                 carry.extend_from_slice(block);
                 let mut at = 0;
                 while let Some(bytes) = carry[at..].first_chunk::<HEADER_BYTES>() {
                     if let Some((header, _)) = Header::decode(bytes)
                         && header.sequence > self.sequence
                     {
-                        later |= header.kind != Kind::Mark || header.sequence > self.sequence + 1;
                         self.synced = self.synced.max(header.synced);
                     }
                     at += ALIGNMENT as usize;
@@ -346,8 +399,8 @@ impl Search<'_> {
             return Err(Error::new(
                 ErrorKind::Corruption,
                 format!(
-                    "{}, offset {offset}: write {expected} is not what was written, though later writes \
-                     are there and the machine has not restarted since; run `nearfield doctor` on the store, \
+                    "{}, offset {offset}: write {expected} is not what was written, though there is more \
+                     behind it and the machine has not restarted since; run `nearfield doctor` on the store, \
                      and restore a snapshot if it confirms this",
                     path.display()
                 ),
@@ -395,20 +448,16 @@ impl Search<'_> {
         let Search {
             place,
             start,
-            mut files,
+            files,
             sequence,
             rows,
             previous,
-            mut position,
+            position,
             ..
         } = self;
         let missing = || corruption(&place.directory, 0, "a log file is missing: the log");
         if files.last().map_or(0, |file| file.header.number) < start.file {
             return Err(missing());
-        }
-        if files.is_empty() && self.repair {
-            files.push(Arc::new(Writer::first_file(place)?));
-            position = FILE_HEADER_BYTES;
         }
         let file = files.last().cloned().ok_or_else(missing)?;
         if self.repair {

@@ -7,7 +7,7 @@ mod top_k;
 
 use std::num::NonZeroUsize;
 
-use nearfield_model::{Context, Found, Hit, Result, Search};
+use nearfield_model::{Context, Found, Hit, Metric, Result, Search};
 
 use crate::collection::Collection;
 use crate::collection::read::metadata;
@@ -37,7 +37,7 @@ pub(crate) fn search(
         .collect::<Result<Vec<Query<'_>>>>()?;
     let view = collection.view();
     let plan = Plan::new(collection, &view, request)?;
-    let answer = |queries: &[Query<'_>]| -> Result<Vec<Vec<Hit>>> {
+    let answer = |queries: &[Query<'_>]| -> Answers {
         let mut results = Vec::with_capacity(queries.len());
         for together in queries.chunks(QUERIES_TOGETHER) {
             context.check()?;
@@ -55,12 +55,15 @@ pub(crate) fn search(
     Ok(Found { results })
 }
 
+/// The hits of each query, in order.
+type Answers = Result<Vec<Vec<Hit>>>;
+
 /// Splits queries evenly among threads.
 fn in_threads(
     queries: &[Query<'_>],
     threads: NonZeroUsize,
-    answer: &(dyn Fn(&[Query<'_>]) -> Result<Vec<Vec<Hit>>> + Sync),
-) -> Result<Vec<Vec<Hit>>> {
+    answer: &(dyn Fn(&[Query<'_>]) -> Answers + Sync),
+) -> Answers {
     let share = queries.len().div_ceil(threads.get());
     std::thread::scope(|scope| {
         let mut parts = queries.chunks(share);
@@ -86,23 +89,26 @@ fn hits(
     request: &Search<'_>,
     nearest: Vec<Near>,
 ) -> Result<Vec<Hit>> {
-    nearest
-        .into_iter()
-        .map(|Near { key, row }| {
-            Ok(Hit {
-                id: view.live_id(row)?.to_id(),
-                score: query::score(collection.schema.metric, key),
-                metadata: if request.with_metadata {
-                    metadata(view, row)?
-                } else {
-                    None
-                },
-                vector: if request.with_vectors {
-                    Some(view.vector(&collection.schema, row)?.0)
-                } else {
-                    None
-                },
-            })
+    let hits = nearest.into_iter().map(|Near { key, row }| {
+        Ok(Hit {
+            id: view.live_id(row)?.to_id(),
+            score: query::score(collection.schema.metric, key),
+            metadata: if request.with_metadata {
+                metadata(view, row)?
+            } else {
+                None
+            },
+            vector: if request.with_vectors {
+                Some(view.vector(&collection.schema, row)?.0)
+            } else {
+                None
+            },
         })
-        .collect()
+    });
+    let mut hits = hits.collect::<Result<Vec<Hit>>>()?;
+    if collection.schema.metric == Metric::Euclidean {
+        // Roots of squares that differ may be equal: then ids decide.
+        hits.sort_by(|a, b| a.score.total_cmp(&b.score).then_with(|| a.id.cmp(&b.id)));
+    }
+    Ok(hits)
 }

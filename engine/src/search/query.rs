@@ -1,20 +1,21 @@
 //! A query vector, prepared; its exact distance to a row; and scores.
 
+use std::borrow::Cow;
+
 use nearfield_model::{Metric, Result};
 
 use crate::collection::Collection;
 use crate::collection::write::scale;
-use crate::kernel::{Kernel, kernel};
+use crate::kernel::{Floats, Kernel, kernel};
 
 /// A query vector, prepared.
 pub(crate) struct Query<'a> {
-    vector: &'a [f32],
-    /// 1 over its norm under cosine, else 1.
-    scale: f32,
+    /// Of norm 1 under cosine, so that products with it stay within the range of `f32`.
+    vector: Cow<'a, [f32]>,
     metric: Metric,
     kernel: &'static Kernel,
-    /// The vector, scaled and rotated, for codes.
-    pub(crate) rotated: Vec<f32>,
+    /// The vector, rotated, for codes.
+    pub(crate) rotated: Floats,
 }
 
 impl<'a> Query<'a> {
@@ -29,18 +30,17 @@ impl<'a> Query<'a> {
             .in_field("vectors"));
         }
         let metric = collection.schema.metric;
-        let scale = if metric == Metric::Cosine {
-            scale(vector)?
+        let vector = if metric == Metric::Cosine {
+            let scale = scale(vector)?;
+            vector.iter().map(|component| component * scale).collect()
         } else {
-            1.0
+            Cow::Borrowed(vector)
         };
         let rotation = &collection.tail.rotation;
-        let scaled: Vec<f32> = vector.iter().map(|component| component * scale).collect();
-        let mut rotated = vec![0.0; rotation.padded()];
-        rotation.apply(&scaled, &mut rotated);
+        let mut rotated = Floats::zeros(rotation.padded());
+        rotation.apply(&vector, &mut rotated);
         Ok(Query {
             vector,
-            scale,
             metric,
             kernel,
             rotated,
@@ -52,9 +52,13 @@ impl<'a> Query<'a> {
     #[inline]
     pub(crate) fn key(&self, row: &[f32], row_scale: f32) -> f32 {
         match self.metric {
-            Metric::Euclidean => self.kernel.squared_euclidean(self.vector, row),
-            Metric::Dot => -self.kernel.dot(self.vector, row),
-            Metric::Cosine => -(self.kernel.dot(self.vector, row) * row_scale * self.scale),
+            Metric::Euclidean => self.kernel.squared_euclidean(&self.vector, row),
+            Metric::Dot => -self.kernel.dot(&self.vector, row),
+            // Rounding may go past 1; rows of one direction tie all the same.
+            Metric::Cosine => {
+                let cosine = self.kernel.dot(&self.vector, row) * row_scale;
+                -cosine.clamp(-1.0, 1.0)
+            }
         }
     }
 }
@@ -63,7 +67,6 @@ impl<'a> Query<'a> {
 pub(crate) fn score(metric: Metric, key: f32) -> f32 {
     match metric {
         Metric::Euclidean => key.max(0.0).sqrt(),
-        Metric::Dot => 0.0 - key,
-        Metric::Cosine => (0.0 - key).clamp(-1.0, 1.0),
+        Metric::Dot | Metric::Cosine => 0.0 - key,
     }
 }

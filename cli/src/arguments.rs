@@ -1,0 +1,103 @@
+//! The commands, and what is common to all of them.
+
+use clap::builder::FalseyValueParser;
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Parser, Subcommand};
+
+use crate::failure::Outcome;
+use crate::show::Output;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Printed for `nearfield` alone.
+pub(crate) const GUIDE: &str = "\
+nearfield stores vectors with ids and metadata, and finds the nearest ones.
+
+  nearfield demo                                        see it work, on real data
+  nearfield import ./data vectors.npy -c docs           fill a store from a file
+  nearfield search ./data -c docs --like 7              find what is near
+  nearfield info ./data                                 see what is in a store
+
+`nearfield help` lists all commands, `nearfield help import` explains one.
+";
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "nearfield",
+    version,
+    styles = STYLES,
+    max_term_width = 100,
+    about = "Store vectors with ids and metadata, and find the nearest ones",
+    after_help = "\
+Examples:
+  nearfield demo
+  nearfield import ./data vectors.npy --collection docs
+  nearfield search ./data --collection docs --like 7 --limit 5
+
+A store is a folder. Options that show [env: NEARFIELD_...] can be set there as well.
+Exit codes: 0 done, 1 failed, 2 the command line is wrong."
+)]
+pub(crate) struct Arguments {
+    /// Answer with one JSON object, for programs; errors are JSON on stderr
+    #[arg(
+        long,
+        global = true,
+        env = "NEARFIELD_JSON",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new()
+    )]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// The commands, in the order in which a newcomer meets them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Demo(crate::demo::Demo),
+    Import(crate::import::Import),
+    Search(crate::search::Search),
+    Get(crate::get::Get),
+    Count(crate::count::Count),
+    Delete(crate::delete::Delete),
+    Export(crate::export::Export),
+    Info(crate::info::Info),
+    List(crate::list::List),
+    Create(crate::create::Create),
+    Drop(crate::drop::Drop),
+    Compact(crate::compact::Compact),
+    Snapshot(crate::snapshot::Snapshot),
+    Restore(crate::restore::Restore),
+    Doctor(crate::doctor::Doctor),
+    Completions(crate::completions::Completions),
+}
+
+impl Command {
+    /// Does what the command says.
+    pub(crate) fn run(self, output: Output) -> Outcome {
+        match self {
+            Command::Demo(command) => command.run(output),
+            Command::Import(command) => command.run(output),
+            Command::Search(command) => command.run(output),
+            Command::Get(command) => command.run(output),
+            Command::Count(command) => command.run(output),
+            Command::Delete(command) => command.run(output),
+            Command::Export(command) => command.run(output),
+            Command::Info(command) => command.run(output),
+            Command::List(command) => command.run(output),
+            Command::Create(command) => command.run(output),
+            Command::Drop(command) => command.run(output),
+            Command::Compact(command) => command.run(output),
+            Command::Snapshot(command) => command.run(output),
+            Command::Restore(command) => command.run(output),
+            Command::Doctor(command) => command.run(output),
+            Command::Completions(command) => command.run(output),
+        }
+    }
+}

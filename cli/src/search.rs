@@ -1,0 +1,216 @@
+//! `nearfield search`
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use nearfield::limits::SEARCH_LIMIT_MAX;
+use nearfield::{Filter, Hit, Id, Vectors};
+use serde_json::json;
+
+use crate::failure::{Failure, Outcome};
+use crate::get::{parse_id, vector_text};
+use crate::show::{Align, Output, Table, clean, duration, number, plural};
+use crate::source;
+use crate::store::{CollectionName, Store, StorePath};
+
+/// Find the points nearest to a vector
+#[derive(Args, Debug)]
+#[command(after_help = "\
+A filter compares metadata fields: = != < <= > >=, joined by and, or, not.
+
+Examples:
+  nearfield search ./data --like 7
+  nearfield search ./data --vector 0.1,0.2,0.3 --limit 5
+  nearfield search ./data --collection docs --like kind-of-blue --filter 'genre = \"jazz\"'
+  nearfield search ./data --vector-file questions.npy --recall 0.99 --json")]
+pub(crate) struct Search {
+    #[command(flatten)]
+    store: StorePath,
+
+    #[command(flatten)]
+    collection: CollectionName,
+
+    #[command(flatten)]
+    asked: Asked,
+
+    /// Hits per vector
+    #[arg(
+        short,
+        long,
+        default_value_t = 10,
+        env = "NEARFIELD_LIMIT",
+        hide_env_values = true
+    )]
+    limit: usize,
+
+    /// Find only points whose metadata match
+    #[arg(short, long)]
+    filter: Option<String>,
+
+    /// The share of the true nearest to be found, 0.5 to 1; 1 compares every vector exactly
+    #[arg(
+        short,
+        long,
+        default_value_t = 0.95,
+        env = "NEARFIELD_RECALL",
+        hide_env_values = true
+    )]
+    recall: f32,
+
+    /// Show the vectors of the hits
+    #[arg(long)]
+    with_vectors: bool,
+
+    /// Take the id of --like as text, digits too
+    #[arg(long, requires = "like")]
+    string: bool,
+}
+
+/// What is searched for.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+struct Asked {
+    /// A vector, its components separated by commas
+    #[arg(short, long, allow_hyphen_values = true)]
+    vector: Option<String>,
+
+    /// A .npy file with one vector, or one per row
+    #[arg(long, value_name = "FILE")]
+    vector_file: Option<PathBuf>,
+
+    /// The id of a point: find others like it
+    #[arg(long, value_name = "ID")]
+    like: Option<String>,
+}
+
+/// Reads a filter, if one is given.
+pub(crate) fn parse_filter(text: Option<&str>) -> Outcome<Option<Filter>> {
+    text.map(|text| {
+        Filter::parse(text).map_err(|error| {
+            Failure::usage(format!("--filter: {}", error.message()))
+                .hint("a filter looks like 'genre = \"jazz\" and year >= 1960'")
+        })
+    })
+    .transpose()
+}
+
+impl Search {
+    pub(crate) fn run(self, output: Output) -> Outcome {
+        let filter = parse_filter(self.filter.as_deref())?;
+        let like = self
+            .asked
+            .like
+            .as_deref()
+            .map(|id| parse_id(id, self.string));
+        let given = self.asked.vectors()?;
+        let store = Store::open(&self.store, "search")?;
+        let collection = store.choose(&self.collection)?;
+        let (vectors, limit) = match (given, &like) {
+            (Some(vectors), _) => (vectors, self.limit),
+            (None, Some(id)) => (
+                vector_of(&store, &collection, id)?,
+                // The point itself is among its nearest and is taken out below.
+                match self.limit {
+                    0 => 0,
+                    limit => (limit.saturating_add(1)).min(SEARCH_LIMIT_MAX.max(limit)),
+                },
+            ),
+            (None, None) => return Err(Failure::usage("no vector is given")),
+        };
+        let mut request = nearfield::Search::new(&collection, vectors)
+            .limit(limit)
+            .recall(self.recall)
+            .with_metadata(true)
+            .with_vectors(self.with_vectors);
+        request.filter = filter;
+        let start = Instant::now();
+        let mut results = store.call(request)?.results;
+        let time = start.elapsed();
+        for hits in &mut results {
+            hits.retain(|hit| like.as_ref().is_none_or(|id| hit.id != *id));
+            hits.truncate(self.limit);
+        }
+        output.json(&json!({
+            "collection": collection,
+            "seconds": time.as_secs_f64(),
+            "results": results,
+        }))?;
+        output.text(&show(&results, time, output))
+    }
+}
+
+impl Asked {
+    fn vectors(&self) -> Outcome<Option<Vectors<'static>>> {
+        if let Some(text) = &self.vector {
+            let text = text.trim().trim_start_matches('[').trim_end_matches(']');
+            let mut values = Vec::new();
+            source::json_vector(&format!("[{text}]"), &mut values)
+                .map_err(|failure| failure.hint("a vector looks like --vector 0.1,-0.2,0.3"))?;
+            return Ok(Some(Vectors::one(values)));
+        }
+        let Some(path) = &self.vector_file else {
+            return Ok(None);
+        };
+        let (values, dimension) = source::read_vectors(path)?;
+        Vectors::new(values, dimension)
+            .map(Some)
+            .map_err(|error| Failure::input(error.message()).within(path.display()))
+    }
+}
+
+fn vector_of(store: &Store, collection: &str, id: &Id) -> Outcome<Vectors<'static>> {
+    let request = nearfield::Get::new(collection, id.clone()).with_metadata(false);
+    let point = store.call(request)?.points.pop().flatten();
+    point
+        .and_then(|point| point.vector)
+        .map(Vectors::one)
+        .ok_or_else(|| {
+            Failure::not_found(format!("{collection} holds no point {id}")).hint(
+                "digits are taken as a number; where the id is text made of digits, add --string",
+            )
+        })
+}
+
+fn show(results: &[Vec<Hit>], time: Duration, output: Output) -> String {
+    let mut text = String::new();
+    for (row, hits) in results.iter().enumerate() {
+        if results.len() > 1 {
+            text += &format!(
+                "{}\n",
+                output.bold(&format!("vector {}", number(row as u64)))
+            );
+        }
+        text += &hit_table(hits).text(output.width());
+        if results.len() > 1 {
+            text.push('\n');
+        }
+    }
+    let hits: usize = results.iter().map(Vec::len).sum();
+    text += &output.dim(&format!(
+        "{} in {}",
+        plural(hits as u64, "hit", "hits"),
+        duration(time)
+    ));
+    text.push('\n');
+    text
+}
+
+fn hit_table(hits: &[Hit]) -> Table {
+    let mut table =
+        Table::new([Align::Left, Align::Right, Align::Left]).heading(["id", "score", "metadata"]);
+    for hit in hits {
+        let mut details = hit
+            .metadata
+            .as_ref()
+            .map(|metadata| clean(metadata.as_str()))
+            .unwrap_or_default();
+        if let Some(vector) = &hit.vector {
+            details = format!("{details}  {}", vector_text(vector))
+                .trim_start()
+                .to_owned();
+        }
+        table.row([hit.id.to_string(), format!("{:.4}", hit.score), details]);
+    }
+    table
+}

@@ -1,0 +1,221 @@
+//! The store that a command works on, and which of its collections.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use nearfield::{
+    Builder, Context, Database, DescribeCollection, Description, ListCollections, Verb,
+};
+
+use crate::failure::{Failure, Outcome};
+
+/// The first argument of nearly every command.
+#[derive(Args, Debug)]
+pub(crate) struct StorePath {
+    /// The folder of the store, such as ./data
+    pub(crate) path: String,
+}
+
+/// Which collection, where that is not clear from the store.
+#[derive(Args, Debug)]
+pub(crate) struct CollectionName {
+    /// The collection; may be left out where the store has one only
+    #[arg(
+        short,
+        long,
+        value_name = "NAME",
+        env = "NEARFIELD_COLLECTION",
+        hide_env_values = true
+    )]
+    pub(crate) collection: Option<String>,
+}
+
+/// An open store.
+pub(crate) struct Store {
+    database: Database,
+    target: String,
+}
+
+impl Store {
+    /// Opens a store that is there.
+    pub(crate) fn open(path: &StorePath, command: &str) -> Outcome<Self> {
+        let target = &path.path;
+        if folder(target).is_some_and(is_vacant) {
+            return Err(
+                Failure::not_found(format!("{target}: there is no store here")).hint(format!(
+                    "check the path, or fill one: `nearfield import {target} FILE --collection NAME`"
+                )),
+            );
+        }
+        Store::connect(target, command, false)
+    }
+
+    /// Opens a store, and makes it if there is none.
+    pub(crate) fn open_or_create(path: &StorePath, command: &str) -> Outcome<Self> {
+        Store::connect(&path.path, command, true)
+    }
+
+    fn connect(target: &str, command: &str, create: bool) -> Outcome<Self> {
+        let database = Builder::new(target)
+            .options(|options| {
+                options.program = format!("nearfield {command}");
+                options.create = create;
+            })
+            .open()
+            .map_err(|error| Failure::of(&error, target))?;
+        Ok(Store {
+            database,
+            target: target.to_owned(),
+        })
+    }
+
+    /// What was opened, as it was typed.
+    pub(crate) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Sends a request.
+    pub(crate) fn call<'a, V: Verb<'a>>(&self, request: V) -> Outcome<V::Answer> {
+        self.database
+            .call(request)
+            .map_err(|error| Failure::of(&error, &self.target))
+    }
+
+    /// Sends a request whose failure the caller wants to look at.
+    pub(crate) fn try_call<'a, V: Verb<'a>>(
+        &self,
+        context: &mut Context,
+        request: V,
+    ) -> nearfield::Result<V::Answer> {
+        self.database.call_with(context, request)
+    }
+
+    /// The names of all collections.
+    pub(crate) fn collections(&self) -> Outcome<Vec<String>> {
+        Ok(self.call(ListCollections {})?.collections)
+    }
+
+    /// A collection's schema and state.
+    pub(crate) fn describe(&self, collection: &str) -> Outcome<Description> {
+        self.call(DescribeCollection::new(collection))
+    }
+
+    /// The collection that is named, or the only one there is.
+    pub(crate) fn choose(&self, named: &CollectionName) -> Outcome<String> {
+        if let Some(name) = &named.collection {
+            return Ok(name.clone());
+        }
+        let mut names = self.collections()?;
+        match (names.pop(), names.len()) {
+            (Some(only), 0) => Ok(only),
+            (Some(last), _) => {
+                names.push(last);
+                Err(
+                    Failure::usage(format!("{} has several collections", self.target))
+                        .hint(format!("choose one with --collection: {}", some(&names))),
+                )
+            }
+            (None, _) => Err(
+                Failure::usage(format!("{} has no collection yet", self.target))
+                    .hint("name one with --collection NAME"),
+            ),
+        }
+    }
+
+    /// The folder of the store on this machine, if it has one.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        folder(&self.target)
+    }
+
+    /// Bytes that the store takes on disk, as far as that can be told from here.
+    pub(crate) fn disk_bytes(&self) -> Option<u64> {
+        self.folder().map(disk_bytes)
+    }
+}
+
+/// The first names, and how many follow.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// The folder behind a target; `None` for memory and other machines.
+pub(crate) fn folder(target: &str) -> Option<&Path> {
+    if target == ":memory:" || target.contains("://") {
+        return None;
+    }
+    let path = target
+        .strip_prefix("shm:")
+        .or_else(|| target.strip_prefix("unix:"))
+        .unwrap_or(target);
+    Some(Path::new(path))
+}
+
+/// Whether nothing is there, or a folder without files.
+fn is_vacant(folder: &Path) -> bool {
+    match std::fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
+}
+
+/// Bytes that the files below `folder` take on disk. Files that cannot be looked at count as
+/// nothing.
+pub(crate) fn disk_bytes(folder: &Path) -> u64 {
+    let mut folders: Vec<PathBuf> = vec![folder.to_owned()];
+    let mut bytes = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(metadata) if metadata.is_dir() => folders.push(entry.path()),
+                Ok(metadata) => bytes += taken(&metadata),
+                Err(_) => {}
+            }
+        }
+    }
+    bytes
+}
+
+#[cfg(unix)]
+fn taken(metadata: &std::fs::Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    metadata.blocks().saturating_mul(512)
+}
+
+#[cfg(not(unix))]
+fn taken(metadata: &std::fs::Metadata) -> u64 {
+    metadata.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_have_folders_where_they_are_on_this_machine() {
+        assert_eq!(folder("./data"), Some(Path::new("./data")));
+        assert_eq!(folder("shm:./data"), Some(Path::new("./data")));
+        assert_eq!(folder(":memory:"), None);
+        assert_eq!(folder("http://h:6327"), None);
+    }
+
+    #[test]
+    fn files_count_wherever_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("inner")).unwrap();
+        std::fs::write(folder.path().join("inner/file"), vec![1; 100_000]).unwrap();
+        assert!(disk_bytes(folder.path()) >= 100_000);
+        assert_eq!(disk_bytes(Path::new("/nowhere/at/all")), 0);
+    }
+
+    #[test]
+    fn long_lists_of_names_are_cut() {
+        let names: Vec<String> = (0..15).map(|number| format!("c{number}")).collect();
+        assert!(some(&names).ends_with("c11 and 3 more"));
+        assert_eq!(some(&names[..2]), "c0, c1");
+    }
+}

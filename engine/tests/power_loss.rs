@@ -1,0 +1,279 @@
+//! The power goes, or the process dies, at any operation on the disk, also while the store is
+//! being opened: what was acknowledged is there, batches are whole, and the store opens.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on should stop, and name its seed"
+)]
+
+mod harness;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use harness::{Random, Story, call, call_as, each_seed};
+use nearfield_engine::io::{Io, SimulatedIo};
+use nearfield_engine::{Engine, Options, doctor_with};
+use nearfield_model::{
+    Compact, DropCollection, Durability, ErrorKind, Flush, ListCollections, RequestId, Result,
+    Snapshot,
+};
+
+const ROOT: &str = "/store";
+const NAMES: [&str; 3] = ["albums", "books", "films"];
+
+#[test]
+fn a_thousand_seeds() {
+    each_seed("power_loss", "NEARFIELD_SEED", 1_000, play);
+}
+
+/// How a round ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum End {
+    PowerLoss,
+    Kill,
+    Close,
+}
+
+/// A store and what is known of it.
+struct World {
+    random: Random,
+    io: SimulatedIo,
+    options: Options,
+    stories: BTreeMap<String, Story>,
+    /// A creation or removal that was sent and not answered.
+    doubt: Option<Doubt>,
+    requests: u64,
+    /// What happened to the machine since the store was last opened.
+    power_lost: bool,
+}
+
+enum Doubt {
+    Created(Story),
+    Dropped(String),
+}
+
+fn play(seed: u64) {
+    let mut random = Random(seed);
+    let mut options = Options::default();
+    options.background = false;
+    options.log_file_bytes = 1 << 20;
+    options.checkpoint_bytes = random.pick(&[20_000, 200_000, 64 << 20]);
+    options.search_threads = 1;
+    let mut world = World {
+        io: SimulatedIo::new(seed),
+        options,
+        stories: BTreeMap::new(),
+        doubt: None,
+        requests: 0,
+        power_lost: false,
+        random,
+    };
+    let rounds = 2 + world.random.below(4);
+    for _ in 0..rounds {
+        let engine = world.open();
+        world.settle(&engine);
+        world.work(engine);
+    }
+    let engine = world.open();
+    world.settle(&engine);
+    drop(engine);
+    world.examine();
+}
+
+impl World {
+    fn is_dead(&self) -> bool {
+        self.io.exists(Path::new("/")).is_err()
+    }
+
+    fn restart(&mut self, end: End) {
+        let seed = self.random.next();
+        match end {
+            End::PowerLoss if self.random.percent(20) => {
+                self.io = self.io.crash_losing_all(seed).unwrap();
+            }
+            End::PowerLoss => self.io = self.io.crash(seed).unwrap(),
+            End::Kill => self.io = self.io.kill().unwrap(),
+            End::Close => return,
+        }
+        self.power_lost |= end == End::PowerLoss;
+    }
+
+    fn any_crash(&mut self) -> End {
+        self.random
+            .pick(&[End::PowerLoss, End::PowerLoss, End::Kill])
+    }
+
+    /// Opens the store, crashing on the way now and then.
+    fn open(&mut self) -> Engine {
+        if self.random.percent(20) {
+            self.examine();
+        }
+        loop {
+            if self.random.percent(40) {
+                let operations = self.random.below(60);
+                self.io.power_off_after(operations);
+            }
+            let io = Arc::new(self.io.clone());
+            match Engine::open_with(io, Path::new(ROOT), self.options.clone()) {
+                Ok(engine) => {
+                    self.io.power_off_after(u64::MAX);
+                    if self.is_dead() {
+                        // It went after the last operation that opening needs.
+                        drop(engine);
+                    } else {
+                        return engine;
+                    }
+                }
+                Err(error) => assert!(self.is_dead(), "the store does not open: {error}"),
+            }
+            let end = self.any_crash();
+            self.restart(end);
+        }
+    }
+
+    /// Nothing is damaged, in the eyes of the doctor.
+    fn examine(&self) {
+        match doctor_with(Arc::new(self.io.clone()), Path::new(ROOT), &self.options) {
+            Ok(report) => {
+                let fault = report.findings.iter().find(|finding| finding.is_fault);
+                assert_eq!(fault, None);
+            }
+            Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{error}"),
+        }
+    }
+
+    /// Compares what is there with what may be.
+    fn settle(&mut self, engine: &Engine) {
+        let names = call(engine, ListCollections {}).unwrap().collections;
+        match self.doubt.take() {
+            Some(Doubt::Created(story)) if names.iter().any(|name| name == story.name()) => {
+                self.stories.insert(story.name().to_owned(), story);
+            }
+            Some(Doubt::Dropped(name)) if !names.contains(&name) => {
+                self.stories.remove(&name);
+            }
+            _ => {}
+        }
+        let expected: Vec<String> = self.stories.keys().cloned().collect();
+        assert_eq!(names, expected);
+        for story in self.stories.values_mut() {
+            let floor = if self.power_lost {
+                story.synced
+            } else {
+                story.acknowledged
+            };
+            story.settle(engine, floor);
+            story.check_search(engine, &mut self.random);
+            if self.random.percent(50) {
+                story.retry(engine, &mut self.random).unwrap();
+            }
+        }
+        self.power_lost = false;
+    }
+
+    /// Works until the power goes, or until enough is done, and ends the round.
+    fn work(&mut self, engine: Engine) {
+        if self.random.percent(75) {
+            let operations = self.random.below(250);
+            self.io.power_off_after(operations);
+        }
+        for _ in 0..self.random.below(80) {
+            if let Err(error) = self.step(&engine) {
+                assert!(self.is_dead(), "{error}");
+                break;
+            }
+        }
+        let end = if self.is_dead() {
+            self.any_crash()
+        } else {
+            self.random.pick(&[End::PowerLoss, End::Kill, End::Close])
+        };
+        if end == End::Close {
+            drop(engine);
+            if self.is_dead() {
+                let end = self.any_crash();
+                self.restart(end);
+            } else {
+                self.io.power_off_after(u64::MAX);
+                self.stories.values_mut().for_each(Story::flushed);
+            }
+        } else {
+            self.restart(end);
+            // The machine that it ran on is dead by now.
+            drop(engine);
+        }
+    }
+
+    fn step(&mut self, engine: &Engine) -> Result<()> {
+        let kind = self.random.below(100);
+        if self.stories.is_empty() || kind < 3 {
+            return self.create(engine);
+        }
+        let position = self.random.below(self.stories.len() as u64) as usize;
+        let name = self.stories.keys().nth(position).unwrap().clone();
+        let story = self.stories.get_mut(&name).unwrap();
+        match kind {
+            3..5 => self.drop_collection(engine, name),
+            5..10 => {
+                let flushed = call(engine, Flush::new(&name))?;
+                story.flushed();
+                assert_eq!(flushed.sequence, story.synced);
+                Ok(())
+            }
+            10..14 => call(engine, Compact::new(&name)).map(drop),
+            14..16 => {
+                let taken = call(engine, Snapshot::new(&name));
+                match taken {
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+                    taken => taken.map(drop),
+                }
+            }
+            16..20 => story.retry(engine, &mut self.random),
+            20..23 => {
+                story.check_search(engine, &mut self.random);
+                Ok(())
+            }
+            _ => {
+                let write = story.any_write(&mut self.random);
+                let durability = self.random.pick(&[Durability::Sync, Durability::Os]);
+                story.write(engine, write, durability)
+            }
+        }
+    }
+
+    fn request(&mut self) -> Option<RequestId> {
+        self.requests += 1;
+        Some(RequestId {
+            client: [9; 16],
+            number: self.requests,
+        })
+    }
+
+    fn create(&mut self, engine: &Engine) -> Result<()> {
+        let name = self.random.pick(&NAMES);
+        let story = Story::any(name, &mut self.random);
+        let request = self.request();
+        if self.stories.contains_key(name) {
+            let error = call_as(engine, request, story.schema).unwrap_err();
+            assert!(error.kind() == ErrorKind::AlreadyExists || self.is_dead());
+            return Ok(());
+        }
+        let schema = story.schema.clone();
+        self.doubt = Some(Doubt::Created(story.clone()));
+        call_as(engine, request, schema)?;
+        self.doubt = None;
+        self.stories.insert(name.to_owned(), story);
+        Ok(())
+    }
+
+    fn drop_collection(&mut self, engine: &Engine, name: String) -> Result<()> {
+        let request = self.request();
+        self.doubt = Some(Doubt::Dropped(name.clone()));
+        call_as(engine, request, DropCollection::new(&name))?;
+        self.doubt = None;
+        self.stories.remove(&name);
+        Ok(())
+    }
+}
