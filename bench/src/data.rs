@@ -1,5 +1,5 @@
-//! Generated vectors that are about as hard to search as real ones: many clusters of uneven size,
-//! each a thick sheet of few dimensions.
+//! Generated vectors that are about as hard to search as real ones: clusters of uneven size, each a
+//! thick sheet whose directions fall off.
 //!
 //! ```text
 //! cluster c has weight 1 / (c + 1)^exponent and
@@ -24,31 +24,31 @@ pub(crate) struct Shape {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// Clusters
-    #[arg(long, default_value_t = 4_000)]
+    #[arg(long, default_value_t = 40)]
     pub(crate) clusters: usize,
     /// How uneven the clusters' sizes are; 0 makes them even
-    #[arg(long, default_value_t = 0.6)]
+    #[arg(long, default_value_t = 0.5)]
     pub(crate) exponent: f64,
     /// Dimensions of the space that the centres lie in
     #[arg(long, default_value_t = 24)]
     pub(crate) centre_dimensions: usize,
     /// Dimensions of a cluster
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 80)]
     pub(crate) sheet_dimensions: usize,
     /// How fast the lengths of a cluster's directions fall
-    #[arg(long, default_value_t = 0.3)]
+    #[arg(long, default_value_t = 0.45)]
     pub(crate) decay: f64,
     /// Width of a cluster, where the distance of centres is 1
-    #[arg(long, default_value_t = 0.6)]
+    #[arg(long, default_value_t = 1.4)]
     pub(crate) spread: f64,
     /// How much the clusters' widths differ
-    #[arg(long, default_value_t = 0.3)]
+    #[arg(long, default_value_t = 0.15)]
     pub(crate) width_deviation: f64,
     /// How much rows differ in how far they stray from their centre
-    #[arg(long, default_value_t = 0.3)]
+    #[arg(long, default_value_t = 0.2)]
     pub(crate) row_deviation: f64,
     /// Width of the noise in all dimensions
-    #[arg(long, default_value_t = 0.2)]
+    #[arg(long, default_value_t = 0.4)]
     pub(crate) noise: f64,
     /// Whether components are whole numbers from 0 to 255, many of them 0
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
