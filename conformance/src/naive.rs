@@ -182,6 +182,7 @@ impl Contents {
             log_bytes: 0,
             dead_rows: 0,
             memory_bytes: 0,
+            damage: None,
             fields: Vec::new(),
         }
     }

@@ -80,22 +80,27 @@ impl Signal {
     }
 }
 
+/// Records that are checked per round after opening.
+const SCRUB_RECORDS: usize = 32;
+
 /// Gives the collections that are open at the moment.
 pub(crate) type Collections = dyn Fn() -> Vec<Arc<Collection>> + Send + Sync;
+
+/// What a thread does until it is told to stop.
+type Work = fn(&Signal, &Collections);
 
 impl Background {
     /// Starts the threads. Without them the writers do what they must.
     pub(crate) fn start(collections: Arc<Collections>) -> Background {
         let signal = Arc::new(Signal::default());
         let mut threads = Vec::new();
-        let work: [(&str, fn(&Signal, &Collections)); 2] = [
-            ("nearfield-codes", make_codes),
+        for (name, work) in [
+            ("nearfield-codes", make_codes as Work),
             ("nearfield-files", keep_files),
-        ];
-        for (name, run) in work {
+        ] {
             let (signal, collections) = (signal.clone(), collections.clone());
             let thread = std::thread::Builder::new().name(name.to_owned());
-            threads.extend(thread.spawn(move || run(&signal, &*collections)).ok());
+            threads.extend(thread.spawn(move || work(&signal, &*collections)).ok());
         }
         Background { signal, threads }
     }
@@ -133,9 +138,20 @@ fn make_codes(signal: &Signal, collections: &Collections) {
 fn keep_files(signal: &Signal, collections: &Collections) {
     let mut seen = 0;
     let mut idle = IDLE_ROUNDS;
-    while let Some(writes) = signal.wait(seen, (idle < IDLE_ROUNDS).then_some(KEEP_DELAY)) {
-        idle = if writes == seen { idle + 1 } else { 0 };
+    let mut scrubbing = true;
+    let delay = |idle, scrubbing| (idle < IDLE_ROUNDS || scrubbing).then_some(KEEP_DELAY);
+    while let Some(writes) = signal.wait(seen, delay(idle, scrubbing)) {
+        idle = if writes == seen {
+            (idle + 1).min(IDLE_ROUNDS + 1)
+        } else {
+            0
+        };
         seen = writes;
+        if scrubbing {
+            scrubbing = collections()
+                .iter()
+                .any(|collection| collection.scrub_some(SCRUB_RECORDS));
+        }
         for collection in collections() {
             collection.make_file_ahead();
             if idle == IDLE_ROUNDS {

@@ -311,6 +311,25 @@ impl<'a> MetadataColumn<'a> {
         Ok(MetadataColumn { text, ends })
     }
 
+    /// A column of JSON objects, given as texts; an empty text means none.
+    ///
+    /// # Errors
+    /// As [`Metadata::parse`], with the row.
+    pub fn from_texts<T: AsRef<str>>(texts: &[T]) -> Result<MetadataColumn<'static>> {
+        let mut column = MetadataColumn::default();
+        for (row, text) in texts.iter().enumerate() {
+            let metadata = match text.as_ref() {
+                "" => None,
+                text => Some(
+                    Metadata::parse(text)
+                        .map_err(|error| error.at_row(row).in_field("metadata"))?,
+                ),
+            };
+            column.push(metadata.as_ref())?;
+        }
+        Ok(column)
+    }
+
     /// The number of rows.
     pub fn len(&self) -> usize {
         self.ends.len()

@@ -4,6 +4,7 @@ mod compact;
 mod maintain;
 mod open;
 pub(crate) mod read;
+mod scrub;
 pub(crate) mod snapshot;
 pub(crate) mod write;
 
@@ -24,6 +25,7 @@ use crate::options::Options;
 use crate::points::View;
 use crate::points::id_map::IdMap;
 use crate::storage::Schema;
+use scrub::Scrub;
 
 /// A collection that is open.
 ///
@@ -47,6 +49,7 @@ pub(crate) struct Collection {
     manifest: Mutex<Manifest>,
     /// Why the checkpoint could not be used when the collection was opened.
     checkpoint_fault: Option<Error>,
+    pub(crate) scrub: Scrub,
     /// Set when the collection is dropped or its store closes: maintenance stops.
     pub(crate) closed: AtomicBool,
 }
@@ -123,6 +126,7 @@ impl Collection {
                 .sum::<u64>()
                 .saturating_sub(view.count()),
             memory_bytes: memory as u64,
+            damage: self.scrub.damage(),
             fields: fields.describe(),
         }
     }

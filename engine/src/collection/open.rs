@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use arc_swap::ArcSwap;
 use nearfield_model::{ErrorKind, Result};
 
+use super::scrub::Scrub;
 use super::{Collection, Writing};
 use crate::filter::Fields;
 use crate::filter::leaves::Leaves;
@@ -158,6 +159,7 @@ impl Collection {
             tail,
             manifest: Mutex::new(manifest),
             checkpoint_fault,
+            scrub: Scrub::default(),
             closed: AtomicBool::new(false),
         })
     }

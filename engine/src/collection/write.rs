@@ -27,6 +27,9 @@ use crate::points::id_map::hash;
 /// Scalars that are added to the metadata index before searches get a turn.
 const INDEX_STEP_ROWS: usize = 64;
 
+/// Ids whose places in the id map are fetched from memory together.
+const FETCH_ROWS: usize = 32;
+
 /// Rows that are checked and laid out, ready to be appended.
 struct Prepared<'a> {
     header: Header,
@@ -330,7 +333,10 @@ impl Collection {
         }
         let mut view = self.next_view(file, header);
         let mut ids = self.ids_mut();
-        for (row, hash) in (header.first_row..).zip(hashes) {
+        for (position, (row, hash)) in (header.first_row..).zip(hashes).enumerate() {
+            if position % FETCH_ROWS == 0 {
+                ids.fetch(&hashes[position..hashes.len().min(position + FETCH_ROWS)]);
+            }
             match find_row(&view, ids.candidates(*hash), row)? {
                 Some(old) => {
                     ids.replace(*hash, old, row);
@@ -384,8 +390,11 @@ impl Collection {
     /// Waits until a write is as durable as was asked for, and has its rows encoded.
     fn commit(&self, outcome: Outcome, durability: Durability) -> Result<()> {
         self.after_write();
-        if durability == Durability::Sync && self.syncer.sync_to(outcome.sequence)? {
-            self.mark();
+        if durability == Durability::Sync {
+            self.syncer.note_wait();
+            if self.syncer.sync_to(outcome.sequence)? {
+                self.mark();
+            }
         }
         Ok(())
     }

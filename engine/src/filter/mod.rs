@@ -147,12 +147,14 @@ impl Fields {
 
     /// What is indexed, for people.
     pub(crate) fn describe(&self) -> Vec<FieldDescription> {
-        let describe = |(path, field): (&Box<str>, &Field)| FieldDescription {
-            field: path.to_string(),
-            rows: field.rows.len(),
-            distinct: field.distinct().map(|count| count as u64),
-        };
-        self.fields.iter().map(describe).collect()
+        self.fields
+            .iter()
+            .map(|(path, field)| FieldDescription {
+                field: path.to_string(),
+                rows: field.rows.len(),
+                distinct: field.distinct().map(|count| count as u64),
+            })
+            .collect()
     }
 
     /// Bytes that the index takes, about.

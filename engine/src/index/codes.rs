@@ -15,9 +15,9 @@ use crate::kernel::{Factors, GROUP_ROWS, Line, prefetch_bytes};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct CodeGroup {
-    codes: Box<[Line]>,
-    factors: Box<Factors>,
-    rows: usize,
+    pub(super) codes: Box<[Line]>,
+    pub(super) factors: Box<Factors>,
+    pub(super) rows: usize,
 }
 
 impl CodeGroup {
@@ -91,16 +91,6 @@ impl CodeGroup {
         prefetch_bytes((&raw const *self.factors).cast(), size_of::<Factors>());
     }
 
-    /// The codes, four lines per column.
-    pub(super) fn codes(&self) -> &[Line] {
-        &self.codes
-    }
-
-    /// The rows' factors.
-    pub(super) fn factors(&self) -> &Factors {
-        &self.factors
-    }
-
     /// Whether the factors are such as the quantizer makes, so that no bound comes out as NaN.
     fn is_sound(&self) -> bool {
         const INFINITY: u16 = 0x7f80;
@@ -111,54 +101,12 @@ impl CodeGroup {
             && error.iter().all(|error| *error <= INFINITY)
     }
 
-    fn zeroed(padded: usize) -> Self {
+    /// A group of no rows.
+    pub(super) fn zeroed(padded: usize) -> Self {
         Self {
             codes: vec![Line::ZERO; padded / 2].into_boxed_slice(),
             factors: Box::new(Factors::ZERO),
             rows: 0,
         }
     }
-}
-
-/// A group that is being filled, row by row.
-pub(super) struct Filling {
-    group: CodeGroup,
-}
-
-impl Filling {
-    /// An empty group of rotated vectors of `padded` components.
-    pub(super) fn new(padded: usize) -> Self {
-        Self {
-            group: CodeGroup::zeroed(padded),
-        }
-    }
-
-    /// Appends a row, of which there must be fewer than [`GROUP_ROWS`]: its sign bits, eight
-    /// dimensions per byte, and its factors.
-    #[inline]
-    pub(super) fn push(&mut self, bits: &[u8], add: f32, scale: f32, error: u16) {
-        let row = self.group.rows;
-        self.group.factors.add[row] = add;
-        self.group.factors.scale[row] = scale;
-        self.group.factors.error[Factors::error_at(row)] = error;
-        let at = byte_of(row);
-        let columns = Line::bytes_mut(&mut self.group.codes)
-            .as_chunks_mut::<GROUP_ROWS>()
-            .0;
-        for (column, &byte) in columns.iter_mut().zip(bits) {
-            column[usize::from(at)] = byte;
-        }
-        self.group.rows += 1;
-    }
-
-    /// The group as it is now; rows that it lacks have zero codes and factors.
-    pub(super) fn finish(self) -> CodeGroup {
-        self.group
-    }
-}
-
-/// Where a row's byte lies in its column: see the kernel's `group`.
-fn byte_of(row: usize) -> u8 {
-    let within = row % 64;
-    (row - within + within % 16 * 4 + within / 16 % 2 * 2 + within / 32) as u8
 }

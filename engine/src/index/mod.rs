@@ -10,6 +10,7 @@
 //! euclidean, the negative inner product for dot and for cosine (of normalised vectors).
 mod centroid;
 mod codes;
+mod filling;
 mod quantizer;
 mod query_code;
 mod rotation;

@@ -9,7 +9,8 @@
 //! |x - y|²      =  |o|² + |q|² - 2 <o, q>
 //! -<x, y>       =  -<o, c> - <c, y> - <o, q>                          (c = centroid)
 //! ```
-use super::codes::{CodeGroup, Filling};
+use super::codes::CodeGroup;
+use super::filling::Filling;
 use super::rotation::Rotation;
 use crate::kernel::{Floats, GROUP_ROWS, Moments};
 use nearfield_model::Metric;
@@ -88,15 +89,14 @@ impl Quantizer {
         let kernel = self.rotation.kernel();
         let mut filling = Filling::new(padded);
         let mut residual = Floats::zeros(padded);
-        let mut bits = vec![0; padded / 8];
         for (vector, scale) in rows.take(GROUP_ROWS) {
             let (head, tail) = residual.split_at_mut(dimension);
             kernel.residual(vector, scale, &self.centroid, head);
             tail.fill(0.0);
             self.rotation.apply_in_place(&mut residual);
-            let moments = kernel.moments(&residual, &self.rotated, &mut bits);
+            let moments = kernel.moments(&residual, &self.rotated, filling.bits());
             let (add, scale, error) = self.factors(&moments);
-            filling.push(&bits, add, scale, error);
+            filling.push(add, scale, error);
         }
         filling.finish()
     }

@@ -131,8 +131,8 @@ impl QueryCode {
         } else {
             let scan = Scan {
                 table: &self.table,
-                codes: group.codes(),
-                factors: group.factors(),
+                codes: &group.codes,
+                factors: &group.factors,
                 terms: self.terms,
             };
             self.kernel.scan_group(&scan, estimates, lower);

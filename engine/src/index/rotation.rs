@@ -29,7 +29,7 @@ pub struct Rotation {
 
 impl Rotation {
     /// The rotation of vectors of `dimension` (1 to 65,536) components that belongs to `seed`.
-    /// Those of different kernels differ by rounding only.
+    /// It is the same for all kernels, bit by bit.
     pub fn new(dimension: usize, seed: u64) -> Self {
         Self::with_kernel(dimension, seed, kernel())
     }

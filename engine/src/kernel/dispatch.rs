@@ -32,17 +32,17 @@ pub struct Kernel {
 /// `NEARFIELD_KERNEL` (`scalar`, `avx2`, `avx512`, `avx512vbmi`, `neon`) if the processor offers that.
 pub fn kernel() -> &'static Kernel {
     static CHOSEN: OnceLock<&'static Kernel> = OnceLock::new();
-    CHOSEN.get_or_init(|| {
-        let supported = Kernel::all_supported();
-        let named = std::env::var("NEARFIELD_KERNEL").ok();
-        let wanted = supported
-            .iter()
-            .find(|kernel| Some(kernel.name) == named.as_deref());
-        wanted
-            .or(supported.last())
-            .copied()
-            .unwrap_or(&scalar::KERNEL)
-    })
+    CHOSEN.get_or_init(|| choose(std::env::var("NEARFIELD_KERNEL").ok().as_deref()))
+}
+
+/// The supported kernel of that name, else the widest.
+pub(super) fn choose(name: Option<&str>) -> &'static Kernel {
+    let supported = Kernel::all_supported();
+    let named = supported.iter().find(|kernel| Some(kernel.name) == name);
+    named
+        .or(supported.last())
+        .copied()
+        .unwrap_or(&scalar::KERNEL)
 }
 
 impl Kernel {

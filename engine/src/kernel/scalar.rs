@@ -2,10 +2,6 @@
 //!
 //! Loops whose result does not depend on the order of additions are also what the other leaves
 //! compile for their instruction sets.
-#![allow(
-    unsafe_code,
-    reason = "the kernel table holds unsafe functions; nothing here needs it"
-)]
 use super::group::{COLUMN_LINES, Factors, GROUP_ROWS, Scan};
 use super::{Kernel, Moments, table};
 

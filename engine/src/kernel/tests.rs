@@ -1,1 +1,245 @@
+//! Every supported kernel against the scalar reference.
+use super::dispatch::choose;
+use super::group::COLUMN_LINES;
+use super::{Factors, GROUP_ROWS, Kernel, Keys, Line, Scan, Terms, kernel, scalar};
+use proptest::collection::vec;
+use proptest::prelude::*;
 
+const REFERENCE: &Kernel = &scalar::KERNEL;
+
+/// Components of all sizes whose products still add up within range, zeros and denormals included.
+fn component() -> impl Strategy<Value = f32> {
+    prop_oneof![
+        6 => -1.0f32..1.0,
+        1 => -1e17f32..1e17,
+        1 => -1e-30f32..1e-30,
+        1 => Just(0.0f32),
+        1 => Just(-0.0f32),
+        1 => Just(1e-45f32),
+    ]
+}
+
+fn pairs() -> impl Strategy<Value = Vec<(f32, f32)>> {
+    vec((component(), component()), 0..400)
+}
+
+/// The same values from an address that is not aligned.
+fn shifted(values: &[f32]) -> Vec<f32> {
+    [&[0.0], values].concat()
+}
+
+fn assert_near(actual: f32, expected: f32, magnitude: f32) {
+    let tolerance = magnitude * 1e-5 + 1e-37;
+    assert!(
+        (actual - expected).abs() <= tolerance,
+        "{actual} is not {expected}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn distances(pairs in pairs()) {
+        let (a, b): (Vec<f32>, Vec<f32>) = pairs.into_iter().unzip();
+        let size = |f: &dyn Fn(f32, f32) -> f32| a.iter().zip(&b).map(|(x, y)| f(*x, *y)).sum();
+        let product: f32 = size(&|x, y| (x * y).abs());
+        let square: f32 = size(&|x, y| (x - y) * (x - y));
+        for kernel in Kernel::all_supported() {
+            assert_near(kernel.dot(&a, &b), REFERENCE.dot(&a, &b), product);
+            let squared = kernel.squared_euclidean(&a, &b);
+            assert_near(squared, REFERENCE.squared_euclidean(&a, &b), square);
+            assert!(squared >= 0.0);
+            let (c, d) = (shifted(&a), shifted(&b));
+            prop_assert_eq!(kernel.dot(&c[1..], &d[1..]).to_bits(), kernel.dot(&a, &b).to_bits());
+            let again = kernel.squared_euclidean(&c[1..], &d[1..]);
+            prop_assert_eq!(again.to_bits(), squared.to_bits());
+        }
+    }
+
+    #[test]
+    fn finding_what_is_not_finite(
+        mut values in vec(component(), 1..3000),
+        spots in vec((any::<prop::sample::Index>(), 0..3usize), 0..3),
+    ) {
+        let length = values.len();
+        let mut first = None;
+        for (spot, kind) in spots {
+            let at = spot.index(length);
+            values[at] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY][kind];
+            first = Some(first.unwrap_or(at).min(at));
+        }
+        for kernel in Kernel::all_supported() {
+            prop_assert_eq!(kernel.first_non_finite(&values), first, "{}", kernel.name());
+        }
+    }
+
+    #[test]
+    fn hadamard_stages(power in 0u32..14, seed in vec(component(), 1..50)) {
+        let input: Vec<f32> = seed.iter().copied().cycle().take(1 << power).collect();
+        let flips: Vec<f32> = seed.iter().rev().map(|x| x.signum()).cycle().take(1 << power).collect();
+        let mut expected = input.clone();
+        REFERENCE.hadamard(&mut expected);
+        let mut flipped = input.clone();
+        REFERENCE.flip_hadamard(&mut flipped, &flips);
+        for kernel in Kernel::all_supported() {
+            let mut actual = shifted(&input);
+            kernel.hadamard(&mut actual[1..]);
+            prop_assert_eq!(&actual[1..], &expected[..], "{}", kernel.name());
+            let mut actual = input.clone();
+            kernel.flip_hadamard(&mut actual, &flips);
+            prop_assert_eq!(&actual, &flipped, "{}", kernel.name());
+        }
+    }
+
+    #[test]
+    fn componentwise(pairs in pairs(), scale in component()) {
+        let (a, b): (Vec<f32>, Vec<f32>) = pairs.into_iter().unzip();
+        let run = |kernel: &Kernel| {
+            let mut product = a.clone();
+            kernel.multiply(&mut product, &b);
+            let (mut sum, mut difference) = (a.clone(), b.clone());
+            kernel.butterfly(&mut sum, &mut difference);
+            let mut residual = vec![0.0; a.len()];
+            kernel.residual(&a, scale, &b, &mut residual);
+            [product, sum, difference, residual]
+        };
+        for kernel in Kernel::all_supported() {
+            prop_assert_eq!(run(kernel), run(REFERENCE), "{}", kernel.name());
+        }
+    }
+
+    #[test]
+    fn sums_and_signs(blocks in 1..12usize, seed in vec((component(), component()), 64..700)) {
+        let (r, c): (Vec<f32>, Vec<f32>) = seed.into_iter().cycle().take(blocks * 64).unzip();
+        let mut expected_bits = vec![0xaa; blocks * 8];
+        let expected = REFERENCE.moments(&r, &c, &mut expected_bits);
+        let along: f32 = r.iter().zip(&c).map(|(x, y)| (x * y).abs()).sum();
+        for kernel in Kernel::all_supported() {
+            let mut bits = vec![0x55; blocks * 8];
+            let moments = kernel.moments(&r, &c, &mut bits);
+            prop_assert_eq!(&bits, &expected_bits, "{}", kernel.name());
+            assert_near(moments.absolute, expected.absolute, expected.absolute);
+            assert_near(moments.squared, expected.squared, expected.squared);
+            assert_near(moments.along, expected.along, along);
+        }
+    }
+
+    #[test]
+    fn tables(blocks in 1..12usize, seed in vec(component(), 1..700), size in -36i32..17) {
+        let size = 10f32.powi(size);
+        let r: Vec<f32> = seed.iter().cycle().take(blocks * 64).map(|x| x.clamp(-1.0, 1.0) * size).collect();
+        let mut expected = vec![0; r.len() * 4];
+        let step = REFERENCE.fill_table(&r, &mut expected);
+        for kernel in Kernel::all_supported() {
+            let mut table = vec![1; r.len() * 4];
+            prop_assert_eq!(kernel.fill_table(&r, &mut table), step);
+            for (actual, expected) in table.iter().zip(&expected) {
+                prop_assert!(actual.abs_diff(*expected) <= 1, "{}", kernel.name());
+            }
+            for eight in table.chunks(128) {
+                let largest = eight.chunks(16).map(|t| u32::from(t[15]).max(t.iter().copied().max().unwrap().into()));
+                prop_assert!(largest.sum::<u32>() <= 255);
+            }
+        }
+    }
+
+    #[test]
+    fn masks(values in vec(prop_oneof![8 => -2.0f32..2.0, 1 => Just(f32::NAN), 1 => Just(f32::NEG_INFINITY), 1 => Just(f32::INFINITY)], GROUP_ROWS), threshold in prop_oneof![4 => -1.0f32..1.0, 1 => Just(f32::INFINITY), 1 => Just(f32::NAN)]) {
+        let mut keys = Keys::default();
+        keys.copy_from_slice(&values);
+        for kernel in Kernel::all_supported() {
+            let mask = kernel.mask_below(&keys, threshold);
+            for (row, value) in values.iter().enumerate() {
+                prop_assert_eq!(mask[row / 64] >> (row % 64) & 1 == 1, *value <= threshold);
+            }
+        }
+    }
+
+    #[test]
+    fn scans(seed in any::<u64>(), blocks in 1..16usize) {
+        scan_like_scalar(blocks * 64, seed);
+    }
+}
+
+/// Sizes around the span of 16-bit sums, with tables as full as they may be.
+#[test]
+fn long_scans() {
+    for padded in [8128, 8192, 8256, 16_384, 65_536] {
+        scan_like_scalar(padded, padded as u64);
+    }
+}
+
+fn scan_like_scalar(padded: usize, seed: u64) {
+    let mut state = seed;
+    let mut random = move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u32
+    };
+    let mut codes = vec![Line::ZERO; padded / 8 * COLUMN_LINES];
+    Line::bytes_mut(&mut codes).fill_with(|| random() as u8);
+    let mut table: Vec<u8> = (0..padded * 4).map(|_| (random() % 32) as u8).collect();
+    // Rows of all ones hit entry 15: sums as large as they come.
+    for entries in table.chunks_mut(128) {
+        entries[15] = 31 + 7;
+    }
+    for column in codes.chunks_mut(COLUMN_LINES) {
+        column[0].0[..8].fill(0xff);
+        column[3].0[56..].fill(0xff);
+    }
+    let mut factors = Factors::ZERO;
+    for row in 0..GROUP_ROWS {
+        factors.add[row] = random() as f32 / 1e9;
+        factors.scale[row] = random() as f32 / 1e10;
+        factors.error[Factors::error_at(row)] = 0x3c00 + (row % 64) as u16;
+    }
+    factors.error[Factors::error_at(77)] = 0x7f80;
+    let terms = Terms {
+        step: 0.01,
+        offset: -3.0,
+        shared: 2.0,
+        spread: 1.5,
+        slack: 0.125,
+    };
+    let scan = Scan {
+        table: &table,
+        codes: &codes,
+        factors: &factors,
+        terms,
+    };
+    let (mut expected, mut expected_lower) = (Keys::default(), Keys::default());
+    REFERENCE.scan_group(&scan, &mut expected, &mut expected_lower);
+    for kernel in Kernel::all_supported() {
+        let (mut estimates, mut lower) = (Keys::default(), Keys::default());
+        kernel.scan_group(&scan, &mut estimates, &mut lower);
+        for row in 0..GROUP_ROWS {
+            let magnitude = 10.0 + expected[row].abs();
+            assert_near(estimates[row], expected[row], magnitude);
+            if row == 77 {
+                assert_eq!(lower[row], f32::NEG_INFINITY);
+            } else {
+                assert_near(lower[row], expected_lower[row], magnitude);
+            }
+        }
+    }
+}
+
+#[test]
+fn choosing_by_name() {
+    assert_eq!(choose(Some("scalar")).name(), "scalar");
+    let widest = Kernel::all_supported().last().map(|kernel| kernel.name());
+    assert_eq!(Some(choose(Some("abacus")).name()), widest);
+    assert_eq!(Some(choose(None).name()), widest);
+    assert!(
+        Kernel::all_supported()
+            .iter()
+            .any(|k| k.name() == kernel().name())
+    );
+}
+
+#[test]
+fn prefetching_any_row() {
+    for length in [0, 1, 16, 17, 128, 5000] {
+        super::prefetch(&vec![0.0; length]);
+    }
+}

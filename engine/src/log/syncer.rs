@@ -23,6 +23,8 @@ struct State {
     synced: u64,
     /// Files written to since they were last synced.
     dirty: Vec<Arc<LogFile>>,
+    /// How often a writer waited for the disk.
+    waits: u64,
     /// A caller is syncing.
     syncing: bool,
     /// Why no write is taken any more.
@@ -81,6 +83,16 @@ impl Syncer {
     /// The last write that the disk has.
     pub(crate) fn synced(&self) -> u64 {
         self.lock().synced
+    }
+
+    /// Notes that a writer waits for the disk; see [`waits`](Self::waits).
+    pub(crate) fn note_wait(&self) {
+        self.lock().waits += 1;
+    }
+
+    /// How often a writer waited for the disk.
+    pub(crate) fn waits(&self) -> u64 {
+        self.lock().waits
     }
 
     /// Whether there are writes that the disk does not have.

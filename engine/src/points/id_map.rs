@@ -64,6 +64,20 @@ impl IdMap {
         self.shards[Self::shard_of(hash)].probe(hash as u32)
     }
 
+    /// Fetches the slots of these hashes from memory, all at once, ahead of their use.
+    pub(crate) fn fetch(&self, hashes: &[u64]) {
+        let first = hashes.iter().map(|hash| {
+            let shard = &self.shards[Self::shard_of(*hash)];
+            let slot = if shard.slots.is_empty() {
+                0
+            } else {
+                shard.home(*hash as u32)
+            };
+            shard.slots.get(slot).copied().unwrap_or(EMPTY)
+        });
+        std::hint::black_box(first.fold(0, |all, entry| all ^ entry));
+    }
+
     /// Adds a row.
     pub(crate) fn insert(&mut self, hash: u64, row: u32) {
         self.shards[Self::shard_of(hash)].insert(hash as u32, row);

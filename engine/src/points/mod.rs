@@ -11,6 +11,9 @@ use crate::log::file::{LogFile, RecordPlace};
 use crate::storage::Schema;
 use tombstones::Tombstones;
 
+/// Rows that are fetched from memory together.
+const FETCH_ROWS: usize = 8;
+
 /// A consistent view of a collection. It never changes; each write makes another.
 #[derive(Clone, Debug)]
 pub(crate) struct View {
@@ -100,20 +103,31 @@ impl View {
         mut visit: impl FnMut(u32, &[f32], f32) -> Result<()>,
     ) -> Result<()> {
         let mut scratch = Vec::new();
+        let mut rows = rows.into_iter();
         let mut last: Option<(&LogFile, &RecordPlace)> = None;
-        for row in rows {
-            let (file, place) = match last {
-                Some((file, place)) if row.wrapping_sub(place.first_row) < place.rows => {
-                    (file, place)
+        loop {
+            // Rows are fetched from memory some at a time, so that their delays overlap.
+            let mut ahead: [Option<(u32, &LogFile, &RecordPlace)>; FETCH_ROWS] = [None; FETCH_ROWS];
+            for (slot, row) in ahead.iter_mut().zip(rows.by_ref()) {
+                let (file, place) = match last {
+                    Some((file, place)) if row.wrapping_sub(place.first_row) < place.rows => {
+                        (file, place)
+                    }
+                    _ => self.place(row)?,
+                };
+                last = Some((file, place));
+                file.prefetch(place, row, schema);
+                *slot = Some((row, file, place));
+            }
+            if ahead[0].is_none() {
+                return Ok(());
+            }
+            for (row, file, place) in ahead.into_iter().flatten() {
+                if let Some((vector, scale)) = file.vector(place, row, schema, &mut scratch)? {
+                    visit(row, vector, scale)?;
                 }
-                _ => self.place(row)?,
-            };
-            last = Some((file, place));
-            if let Some((vector, scale)) = file.vector(place, row, schema, &mut scratch)? {
-                visit(row, vector, scale)?;
             }
         }
-        Ok(())
     }
 
     /// The vector of a live row, owned, and its scale.

@@ -1,6 +1,9 @@
 //! From codes to candidates to the nearest rows: lower bounds say which rows may be near, and
 //! those are reranked exactly, most promising first, until no bound is low enough.
 
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
 use nearfield_model::Result;
 
 use super::plan::Mask;
@@ -8,10 +11,9 @@ use super::query::Query;
 use super::top_k::TopK;
 use crate::collection::Collection;
 use crate::index::tail::CHUNK_ROWS;
-use crate::index::{GROUP_ROWS, QueryCode};
+use crate::index::{GROUP_ROWS, Keys, QueryCode};
 use crate::points::{View, bits};
 
-const GROUP: u32 = GROUP_ROWS as u32;
 const WORDS: usize = GROUP_ROWS / 64;
 /// Candidates that are reranked before the rest is looked through again.
 const RERANK_STEP: usize = 64;
@@ -21,7 +23,7 @@ const RERANK_STEP: usize = 64;
 pub(crate) struct Scratch {
     code: QueryCode,
     candidates: Vec<Candidate>,
-    uppers: Vec<f32>,
+    uppers: BinaryHeap<Upper>,
 }
 
 /// A row that may be near, and how near at best.
@@ -49,8 +51,7 @@ pub(crate) fn scan(
     } = scratch;
     candidates.clear();
     let mut bound = UpperBound::new(nearest.limit(), uppers);
-    let mut estimates = [0.0; GROUP_ROWS];
-    let mut lower = [0.0; GROUP_ROWS];
+    let (mut estimates, mut lower) = (Keys::default(), Keys::default());
     let mut uncoded = Vec::new();
     let chunks = collection.tail.chunks();
     for base in (0..view.rows).step_by(CHUNK_ROWS as usize) {
@@ -118,7 +119,6 @@ pub(crate) fn scan(
 
 #[inline]
 fn each_row(first: u32, words: &[u64; WORDS], mut visit: impl FnMut(u32)) {
-    debug_assert!(first % GROUP == 0);
     for (word, set) in words.iter().enumerate() {
         bits(*set).for_each(|bit| visit(first + word as u32 * 64 + bit));
     }
@@ -145,53 +145,49 @@ fn rerank(
 /// The largest of the smallest upper bounds seen: so far down, there are enough rows.
 struct UpperBound<'a> {
     limit: usize,
-    heap: &'a mut Vec<f32>,
+    heap: &'a mut BinaryHeap<Upper>,
+}
+
+/// An upper bound; never NaN.
+#[derive(PartialEq)]
+struct Upper(f32);
+
+impl Eq for Upper {}
+
+impl Ord for Upper {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Upper {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl<'a> UpperBound<'a> {
-    fn new(limit: usize, heap: &'a mut Vec<f32>) -> Self {
+    fn new(limit: usize, heap: &'a mut BinaryHeap<Upper>) -> Self {
         heap.clear();
         UpperBound { limit, heap }
     }
 
     #[inline]
     fn threshold(&self) -> f32 {
-        if self.heap.len() < self.limit {
-            f32::INFINITY
-        } else {
-            self.heap[0]
+        match self.heap.peek() {
+            Some(upper) if self.heap.len() == self.limit => upper.0,
+            _ => f32::INFINITY,
         }
     }
 
     #[inline]
     fn push(&mut self, upper: f32) {
-        // A row without an estimate tells nothing.
-        if upper.is_nan() || upper >= self.threshold() {
-            return;
-        }
-        if self.heap.len() < self.limit {
-            self.heap.push(upper);
-            let mut at = self.heap.len() - 1;
-            while at > 0 && self.heap[at] > self.heap[(at - 1) / 2] {
-                self.heap.swap(at, (at - 1) / 2);
-                at = (at - 1) / 2;
+        // The bound of a row that cannot be estimated is infinite or NaN, and tells nothing.
+        if upper < self.threshold() {
+            if self.heap.len() == self.limit {
+                self.heap.pop();
             }
-            return;
-        }
-        self.heap[0] = upper;
-        let mut at = 0;
-        loop {
-            let mut largest = at;
-            for child in [2 * at + 1, 2 * at + 2] {
-                if child < self.heap.len() && self.heap[child] > self.heap[largest] {
-                    largest = child;
-                }
-            }
-            if largest == at {
-                return;
-            }
-            self.heap.swap(at, largest);
-            at = largest;
+            self.heap.push(Upper(upper));
         }
     }
 }

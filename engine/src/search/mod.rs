@@ -37,7 +37,7 @@ pub(crate) fn search(
         .collect::<Result<Vec<Query<'_>>>>()?;
     let view = collection.view();
     let plan = Plan::new(collection, &view, request)?;
-    let answer = |queries: &[Query<'_>]| -> Result<Vec<Vec<Hit>>> {
+    let answer = |queries: &[Query<'_>]| -> Answers {
         let mut results = Vec::with_capacity(queries.len());
         for together in queries.chunks(QUERIES_TOGETHER) {
             context.check()?;
@@ -55,12 +55,15 @@ pub(crate) fn search(
     Ok(Found { results })
 }
 
+/// The hits of each query, in order.
+type Answers = Result<Vec<Vec<Hit>>>;
+
 /// Splits queries evenly among threads.
 fn in_threads(
     queries: &[Query<'_>],
     threads: NonZeroUsize,
-    answer: &(dyn Fn(&[Query<'_>]) -> Result<Vec<Vec<Hit>>> + Sync),
-) -> Result<Vec<Vec<Hit>>> {
+    answer: &(dyn Fn(&[Query<'_>]) -> Answers + Sync),
+) -> Answers {
     let share = queries.len().div_ceil(threads.get());
     std::thread::scope(|scope| {
         let mut parts = queries.chunks(share);

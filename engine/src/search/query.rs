@@ -4,7 +4,7 @@ use nearfield_model::{Metric, Result};
 
 use crate::collection::Collection;
 use crate::collection::write::scale;
-use crate::kernel::{Kernel, kernel};
+use crate::kernel::{Floats, Kernel, kernel};
 
 /// A query vector, prepared.
 pub(crate) struct Query<'a> {
@@ -14,7 +14,7 @@ pub(crate) struct Query<'a> {
     metric: Metric,
     kernel: &'static Kernel,
     /// The vector, scaled and rotated, for codes.
-    pub(crate) rotated: Vec<f32>,
+    pub(crate) rotated: Floats,
 }
 
 impl<'a> Query<'a> {
@@ -36,7 +36,7 @@ impl<'a> Query<'a> {
         };
         let rotation = &collection.tail.rotation;
         let scaled: Vec<f32> = vector.iter().map(|component| component * scale).collect();
-        let mut rotated = vec![0.0; rotation.padded()];
+        let mut rotated = Floats::zeros(rotation.padded());
         rotation.apply(&scaled, &mut rotated);
         Ok(Query {
             vector,

@@ -58,6 +58,10 @@ pub struct Description {
     pub dead_rows: u64,
     /// Bytes of memory that ids, codes and metadata indexes take, about.
     pub memory_bytes: u64,
+    /// What the background check of the log found damaged, file and offset named; none as long
+    /// as all that it has read is what was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
     /// The indexed metadata fields, sorted by path.
     pub fields: Vec<FieldDescription>,
 }

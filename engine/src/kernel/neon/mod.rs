@@ -1,4 +1,5 @@
-//! The leaf for NEON, which every aarch64 has. Unchecked: written without such a machine at hand.
+//! The leaf for NEON, which every aarch64 has. Unchecked: it compiles, but
+//! has not run on such a machine.
 #![allow(unsafe_code, reason = "vector instructions and raw loads")]
 mod scan;
 
