@@ -1,12 +1,13 @@
-//! Generated vectors that are about as hard to search as real ones: many clusters of uneven size,
-//! each a thick sheet of few dimensions.
+//! Generated vectors that are about as hard to search as real ones: clusters of uneven size, each a
+//! thick sheet whose directions fall off.
 //!
 //! ```text
 //! cluster c has weight 1 / (c + 1)^exponent and
 //!   centre = map of a normal point of `centre_dimensions` into all dimensions
 //!   frame  = `sheet_dimensions` directions, the j-th of length (j + 1)^-decay
 //!   width  = spread * exp(width_deviation * normal)
-//! row = centre + width * (frame * normal point) + noise * normal point in all dimensions
+//! row = centre + stretch * (width * (frame * normal point) + noise * normal point)
+//!   stretch = exp(row_deviation * normal)
 //! ```
 //! All three parts have components of variance 1 before their factors. Descriptors (of images,
 //! say) are whole numbers from 0 to 255 with many zeros: so are rows with `descriptor`.
@@ -23,28 +24,31 @@ pub(crate) struct Shape {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// Clusters
-    #[arg(long, default_value_t = 4_000)]
+    #[arg(long, default_value_t = 40)]
     pub(crate) clusters: usize,
     /// How uneven the clusters' sizes are; 0 makes them even
-    #[arg(long, default_value_t = 0.6)]
+    #[arg(long, default_value_t = 0.5)]
     pub(crate) exponent: f64,
     /// Dimensions of the space that the centres lie in
     #[arg(long, default_value_t = 24)]
     pub(crate) centre_dimensions: usize,
     /// Dimensions of a cluster
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 80)]
     pub(crate) sheet_dimensions: usize,
     /// How fast the lengths of a cluster's directions fall
-    #[arg(long, default_value_t = 0.3)]
+    #[arg(long, default_value_t = 0.45)]
     pub(crate) decay: f64,
     /// Width of a cluster, where the distance of centres is 1
-    #[arg(long, default_value_t = 0.6)]
+    #[arg(long, default_value_t = 1.4)]
     pub(crate) spread: f64,
     /// How much the clusters' widths differ
-    #[arg(long, default_value_t = 0.3)]
+    #[arg(long, default_value_t = 0.15)]
     pub(crate) width_deviation: f64,
-    /// Width of the noise in all dimensions
+    /// How much rows differ in how far they stray from their centre
     #[arg(long, default_value_t = 0.2)]
+    pub(crate) row_deviation: f64,
+    /// Width of the noise in all dimensions
+    #[arg(long, default_value_t = 0.4)]
     pub(crate) noise: f64,
     /// Whether components are whole numbers from 0 to 255, many of them 0
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
@@ -64,8 +68,8 @@ const FRAMES: u64 = 13;
 /// Clusters share frames, so that those of many dimensions stay small.
 const FRAMES_MAX: usize = 256;
 /// Components of descriptors are `value * DESCRIPTOR_SCALE + DESCRIPTOR_SHIFT`, cut to 0..=255.
-const DESCRIPTOR_SCALE: f32 = 30.0;
-const DESCRIPTOR_SHIFT: f32 = 20.0;
+const DESCRIPTOR_SCALE: f32 = 25.0;
+const DESCRIPTOR_SHIFT: f32 = 40.0;
 
 /// Makes rows of one [`Shape`] and dimension.
 #[derive(Debug)]
@@ -137,9 +141,11 @@ impl Generator {
         let cluster = self.reach.partition_point(|reach| *reach <= wanted);
         let cluster = cluster.min(self.widths.len() - 1);
 
+        let deviation = f64::from(random.normals()[0]) * self.shape.row_deviation;
+        let stretch = deviation.exp() as f32;
         let mut point = vec![0.0; self.shape.sheet_dimensions];
-        random.fill_normal(&mut point, self.widths[cluster]);
-        random.fill_normal(out, self.shape.noise as f32);
+        random.fill_normal(&mut point, stretch * self.widths[cluster]);
+        random.fill_normal(out, stretch * self.shape.noise as f32);
         let frame_len = self.shape.sheet_dimensions * self.dimension;
         let frames = self.frames.len().checked_div(frame_len).unwrap_or(0);
         if let Some(frame) = cluster.checked_rem(frames) {

@@ -1,7 +1,6 @@
 //! Readers and writers at once: an answer holds whole batches or nothing of them, and each
 //! point in one version.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
