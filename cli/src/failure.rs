@@ -6,6 +6,8 @@ use std::path::Path;
 use nearfield::{Error, ErrorKind};
 use serde_json::json;
 
+use crate::store::quoted;
+
 /// The result of a command or of a part of it.
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 
@@ -167,6 +169,7 @@ impl Failure {
 }
 
 fn hint(kind: ErrorKind, target: &str) -> Option<String> {
+    let target = quoted(target);
     Some(match kind {
         ErrorKind::NotFound => format!("`nearfield list {target}` names the collections"),
         ErrorKind::AlreadyExists => {

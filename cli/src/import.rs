@@ -354,7 +354,7 @@ impl Writer<'_> {
             bytes => bytes,
         };
         self.bar.advance(self.stored, place);
-        if self.resume.is_due() {
+        if self.resume.is_due(self.batches) {
             if self.durability == Durability::Os {
                 self.store.call(Flush::new(self.collection))?;
             }

@@ -78,15 +78,19 @@ fn show(description: &Description) -> Table {
     );
     let indexed = match description.unindexed {
         0 => "all points".to_owned(),
+        tail if tail >= description.count => "no points yet; searches scan them".to_owned(),
         tail => format!(
-            "all but {} of the tail, which searches scan",
+            "all but {}, which searches scan",
             plural(tail, "row", "rows")
         ),
     };
     row("indexed", indexed);
     if description.unencoded > 0 {
-        let rows = plural(description.unencoded, "row is", "rows are");
-        row("encoding", format!("{rows} not encoded yet"));
+        let rows = plural(description.unencoded, "row", "rows");
+        row(
+            "encoded",
+            format!("all but {rows}, which searches compare exactly"),
+        );
     }
     row(
         "log",

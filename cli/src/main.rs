@@ -61,7 +61,7 @@ fn explain(error: &clap::Error) -> ExitCode {
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     );
-    if asked_for || !std::env::args_os().any(|argument| argument == "--json") {
+    if asked_for || !wants_json() {
         // Whoever closed the other end does not want to read it.
         let _ = error.print();
         return ExitCode::from(if asked_for { 0 } else { 2 });
@@ -71,4 +71,11 @@ fn explain(error: &clap::Error) -> ExitCode {
     let failure = Failure::usage(message.strip_prefix("error: ").unwrap_or(message));
     failure.report(true, false);
     ExitCode::from(failure.code())
+}
+
+/// Whether a program reads, as far as that can be told from arguments that are wrong.
+fn wants_json() -> bool {
+    let environment = std::env::var("NEARFIELD_JSON").unwrap_or_default();
+    std::env::args_os().any(|argument| argument == "--json")
+        || !["", "0", "n", "no", "f", "false", "off"].contains(&environment.to_lowercase().as_str())
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::failure::{Failure, Outcome};
 use crate::show::{Output, plural};
-use crate::store::{Store, StorePath, folder};
+use crate::store::{Store, StorePath, folder, quoted};
 
 /// Bring a collection back from a snapshot
 #[derive(Args, Debug)]
@@ -43,7 +43,7 @@ impl Restore {
                 let failure = Failure::of_file(&error, target);
                 match error.kind() {
                     ErrorKind::AlreadyExists => {
-                        failure.hint(format!("choose another name with --as, or remove it first: `nearfield drop {target} NAME`"))
+                        failure.hint(format!("choose another name with --as, or remove it first: `nearfield drop {} NAME`", quoted(target)))
                     }
                     _ => failure,
                 }

@@ -14,6 +14,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use nearfield::limits::OUTCOMES_PER_CLIENT_MAX;
 use nearfield::{Description, Id, RequestId};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3Default;
@@ -25,6 +26,9 @@ use crate::store::Store;
 
 /// The layout of the file; others are not read.
 const VERSION: u32 = 1;
+
+/// Batches that may be sent again, at most: the store has to remember the outcomes of all.
+const BATCHES_MAX: u64 = OUTCOMES_PER_CLIENT_MAX as u64 / 2;
 
 /// How far an import came.
 pub(crate) struct Resume {
@@ -71,7 +75,7 @@ pub(crate) struct Import<'a> {
 
 impl Resume {
     /// Looks for an import of the same files into the same collection that was stopped, and
-    /// otherwise starts one at row `skip`. The file is written at most once per `every`.
+    /// otherwise starts one at row `skip`. The file is written about once per `every`.
     pub(crate) fn find(
         store: &Store,
         import: &Import<'_>,
@@ -132,9 +136,9 @@ impl Resume {
         }
     }
 
-    /// Whether it is time to record again.
-    pub(crate) fn is_due(&self) -> bool {
-        self.saved.elapsed() >= self.every
+    /// Whether it is time to record again, with `batches` acknowledged since the last time.
+    pub(crate) fn is_due(&self, batches: u64) -> bool {
+        batches >= BATCHES_MAX || self.saved.elapsed() >= self.every
     }
 
     /// Records that all rows before `next_row` are stored and as durable as promised.

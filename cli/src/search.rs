@@ -17,7 +17,11 @@ use crate::store::{CollectionName, Store, StorePath};
 /// Find the points nearest to a vector
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A filter compares metadata fields: = != < <= > >=, joined by and, or, not.
+A filter compares metadata fields:
+  genre = \"jazz\"         genre != \"jazz\"         genre in (\"jazz\", \"folk\")
+  year >= 1960           1960 <= year < 1970     added < \"2024-05-01T12:30:00Z\"
+  exists author.name     title starts with \"Kind\"
+joined by and, or, not and parentheses.
 
 Examples:
   nearfield search ./data --like 7

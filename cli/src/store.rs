@@ -43,7 +43,8 @@ impl Store {
         if folder(target).is_some_and(is_vacant) {
             return Err(
                 Failure::not_found(format!("{target}: there is no store here")).hint(format!(
-                    "check the path, or fill one: `nearfield import {target} FILE --collection NAME`"
+                    "check the path, or fill one: `nearfield import {} FILE --collection NAME`",
+                    quoted(target)
                 )),
             );
         }
@@ -155,6 +156,15 @@ pub(crate) fn folder(target: &str) -> Option<&Path> {
     Some(Path::new(path))
 }
 
+/// A path as a command of a shell takes it.
+pub(crate) fn quoted(path: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:@".contains(letter);
+    match !path.is_empty() && path.chars().all(plain) {
+        true => path.to_owned(),
+        false => format!("'{}'", path.replace('\'', "'\\''")),
+    }
+}
+
 /// Whether nothing is there, or a folder without files.
 fn is_vacant(folder: &Path) -> bool {
     match std::fs::read_dir(folder) {
@@ -201,6 +211,13 @@ mod tests {
         assert_eq!(folder("shm:./data"), Some(Path::new("./data")));
         assert_eq!(folder(":memory:"), None);
         assert_eq!(folder("http://h:6327"), None);
+    }
+
+    #[test]
+    fn paths_are_quoted_for_a_shell() {
+        assert_eq!(quoted("./demo"), "./demo");
+        assert_eq!(quoted("my demo's"), "'my demo'\\''s'");
+        assert_eq!(quoted(""), "''");
     }
 
     #[test]

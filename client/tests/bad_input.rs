@@ -1,5 +1,6 @@
 //! Requests that break a rule are refused with what is wrong, where, and what to do; and
 //! they change nothing.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::time::{Duration, Instant};
 
@@ -29,7 +30,7 @@ fn before(metric: Metric, storage: Storage) -> Before {
     let docs = db.collection("docs").unwrap();
     let column =
         MetadataColumn::try_from(&[serde_json::json!({"a": 1}), serde_json::json!({})][..]);
-    let batch = Batch::new(&[1, 2], &[1., 0., 0., 1.]).metadata(column.unwrap());
+    let batch = Batch::new([1, 2], &[1., 0., 0., 1.]).metadata(column.unwrap());
     docs.upsert(batch).run().unwrap();
     let state = state(&docs);
     Before { docs, state }
@@ -104,7 +105,7 @@ fn upsert<'a>(ids: impl Into<Ids<'a>>, values: &'a [f32]) -> Upsert<'a> {
 #[test]
 fn a_vector_of_another_dimension() {
     let docs = before(Metric::Euclidean, Storage::F32);
-    let request = || upsert(&[1, 3], &[1., 2., 3., 4., 5., 6.]);
+    let request = || upsert([1, 3], &[1., 2., 3., 4., 5., 6.]);
     docs.refuses(request(), InvalidArgument, None, Some("vectors"), "takes 2");
     let query = Search::new("docs", &[1., 2., 3.]);
     docs.refuses(query, InvalidArgument, None, Some("vectors"), "takes 2");
@@ -113,7 +114,7 @@ fn a_vector_of_another_dimension() {
 #[test]
 fn a_component_that_is_not_a_number() {
     let docs = before(Metric::Euclidean, Storage::F32);
-    let request = upsert(&[1, 3], &[1., 2., 3., f32::NAN]);
+    let request = upsert([1, 3], &[1., 2., 3., f32::NAN]);
     docs.refuses(
         request,
         InvalidArgument,
@@ -134,7 +135,7 @@ fn a_component_that_is_not_a_number() {
 #[test]
 fn an_infinite_component() {
     let docs = before(Metric::Dot, Storage::F32);
-    let request = upsert(&[1, 3, 4], &[1., 2., f32::NEG_INFINITY, 0., 1., 1.]);
+    let request = upsert([1, 3, 4], &[1., 2., f32::NEG_INFINITY, 0., 1., 1.]);
     docs.refuses(
         request,
         InvalidArgument,
@@ -156,7 +157,7 @@ fn an_infinite_component() {
 #[test]
 fn a_zero_vector_under_cosine() {
     let docs = before(Metric::Cosine, Storage::F32);
-    let request = upsert(&[1, 3], &[1., 2., 0., -0.0]);
+    let request = upsert([1, 3], &[1., 2., 0., -0.0]);
     docs.refuses(
         request,
         InvalidArgument,
@@ -177,7 +178,7 @@ fn a_zero_vector_under_cosine() {
 #[test]
 fn a_vector_that_f16_rounds_to_zero_under_cosine() {
     let docs = before(Metric::Cosine, Storage::F16);
-    let request = upsert(&[1, 3], &[1., 2., 1e-9, 0.]);
+    let request = upsert([1, 3], &[1., 2., 1e-9, 0.]);
     docs.refuses(
         request,
         InvalidArgument,
@@ -190,7 +191,7 @@ fn a_vector_that_f16_rounds_to_zero_under_cosine() {
 #[test]
 fn a_vector_whose_norm_no_f32_holds_under_cosine() {
     let docs = before(Metric::Cosine, Storage::F32);
-    let request = upsert(&[1, 3], &[1., 2., 3e38, 3e38]);
+    let request = upsert([1, 3], &[1., 2., 3e38, 3e38]);
     docs.refuses(
         request,
         InvalidArgument,
@@ -203,7 +204,7 @@ fn a_vector_whose_norm_no_f32_holds_under_cosine() {
 #[test]
 fn a_component_beyond_f16() {
     let docs = before(Metric::Euclidean, Storage::F16);
-    let request = upsert(&[1, 3], &[1., 2., 65_504., -70_000.]);
+    let request = upsert([1, 3], &[1., 2., 65_504., -70_000.]);
     docs.refuses(request, InvalidArgument, Some(1), Some("vectors"), "65,504");
 }
 
@@ -238,7 +239,7 @@ fn an_empty_batch() {
 #[test]
 fn ids_and_components_that_do_not_fit_together() {
     let docs = before(Metric::Cosine, Storage::F32);
-    let request = upsert(&[1, 2, 3], &[1., 2., 3., 4.]);
+    let request = upsert([1, 2, 3], &[1., 2., 3., 4.]);
     docs.refuses(
         request,
         InvalidArgument,
@@ -252,7 +253,7 @@ fn ids_and_components_that_do_not_fit_together() {
 fn metadata_of_another_length_than_the_batch() {
     let docs = before(Metric::Cosine, Storage::F32);
     let column = MetadataColumn::try_from(&[serde_json::json!({"a": 2})][..]).unwrap();
-    let batch = Batch::new(&[1, 2], &[1., 2., 3., 4.]).metadata(column);
+    let batch = Batch::new([1, 2], &[1., 2., 3., 4.]).metadata(column);
     let advice = "null where there is none";
     docs.refuses(
         Upsert::new("docs", batch),
@@ -266,7 +267,7 @@ fn metadata_of_another_length_than_the_batch() {
 #[test]
 fn the_same_id_twice_in_a_batch_is_no_fault_and_the_last_wins() {
     let Before { docs, .. } = before(Metric::Euclidean, Storage::F32);
-    let batch = Batch::new(&[3, 3, 3], &[1., 1., 2., 2., 3., 3.]);
+    let batch = Batch::new([3, 3, 3], &[1., 1., 2., 2., 3., 3.]);
     assert_eq!(docs.upsert(batch).run().unwrap().upserted, 3);
     let points = docs.get([3, 3]).run().unwrap().points;
     for point in points {
@@ -561,7 +562,7 @@ fn a_deadline_that_has_passed() {
     let kind = ErrorKind::DeadlineExceeded;
     docs.refuses_with(
         late(),
-        upsert(&[3], &[1., 2.]),
+        upsert([3], &[1., 2.]),
         kind,
         None,
         None,
@@ -585,7 +586,7 @@ fn a_call_that_was_cancelled() {
     let kind = ErrorKind::Cancelled;
     docs.refuses_with(
         cancelled(),
-        upsert(&[3], &[1., 2.]),
+        upsert([3], &[1., 2.]),
         kind,
         None,
         None,
@@ -603,7 +604,7 @@ fn a_caller_without_the_right() {
         ..Context::default()
     };
     let kind = ErrorKind::Forbidden;
-    let request = upsert(&[3], &[1., 2.]);
+    let request = upsert([3], &[1., 2.]);
     docs.refuses_with(
         with(Rights::Read),
         request,
@@ -637,7 +638,7 @@ fn a_request_id_that_was_used_for_another_request() {
     let docs = before(Metric::Cosine, Storage::F32);
     let mut context = Context::default();
     docs.db()
-        .call_with(&mut context, upsert(&[3], &[1., 2.]))
+        .call_with(&mut context, upsert([3], &[1., 2.]))
         .unwrap();
     let Before { docs, .. } = docs;
     let docs = Before {

@@ -1,6 +1,8 @@
 //! Readers and writers at once: an answer holds whole batches or nothing of them, and each
 //! point in one version.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -227,7 +229,7 @@ fn an_answer_holds_whole_batches_while_eight_writers_sync() {
 fn a_point_is_never_absent_while_it_is_replaced() {
     let db = nearfield::connect(":memory:").unwrap();
     let docs = db.create_collection("docs", 2, Metric::Dot).unwrap();
-    docs.upsert(Batch::new(&[1, 2], &[1., 0., 0., 1.]))
+    docs.upsert(Batch::new([1, 2], &[1., 0., 0., 1.]))
         .run()
         .unwrap();
     let stop = AtomicBool::new(false);
@@ -244,7 +246,7 @@ fn a_point_is_never_absent_while_it_is_replaced() {
         });
         for round in 0..20_000_u32 {
             let values = [round as f32, 0., 0., round as f32];
-            let upsert = docs.upsert(Batch::new(&[1, 2], &values));
+            let upsert = docs.upsert(Batch::new([1, 2], &values));
             upsert.durability(Durability::Os).run().unwrap();
             if reader.is_finished() {
                 break;

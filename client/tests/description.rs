@@ -1,4 +1,5 @@
 //! The figures that a collection tells about itself are right.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::time::{Duration, Instant};
 
@@ -70,7 +71,7 @@ fn points_dead_rows_and_files_are_counted() {
     assert!(full.synced >= 1 && full.log_bytes > ROWS * 16, "{full:?}");
 
     docs.delete((0..100).collect::<Vec<u64>>()).run().unwrap();
-    docs.upsert(Batch::new(&[200, 200, 9_999], &[1.0; 6]))
+    docs.upsert(Batch::new([200, 200, 9_999], &[1.0; 6]))
         .run()
         .unwrap();
     let used = docs.describe().unwrap();
@@ -119,7 +120,7 @@ fn writes_that_nobody_waited_for_are_on_disk_at_rest() {
     let folder = tempfile::tempdir().unwrap();
     let db = nearfield::connect(folder.path().join("store").to_string_lossy()).unwrap();
     let docs = db.create_collection("docs", 2, Metric::Euclidean).unwrap();
-    let batch = Batch::new(&[1], &[1.0, 2.0]);
+    let batch = Batch::new([1], &[1.0, 2.0]);
     docs.upsert(batch)
         .durability(nearfield::Durability::Os)
         .run()

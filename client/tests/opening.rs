@@ -1,5 +1,6 @@
 //! Paths that cannot be opened are refused with what is wrong and what to do, and stay as
 //! they are.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -48,7 +49,7 @@ fn a_folder_with_other_files() {
     assert_is(
         open(folder.path()),
         ErrorKind::Storage,
-        &["letter", "choose another path"][1..].as_ref(),
+        ["letter", "choose another path"][1..].as_ref(),
     );
     let names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert_eq!(names.len(), 1, "nothing was added");
@@ -150,5 +151,5 @@ fn a_second_opener_in_another_process_is_told_who_holds_it() {
         assert!(output.contains(word), "{output} does not say {word:?}");
     }
     assert!(!output.contains("this process"), "{output}");
-    docs.upsert(Batch::new(&[1], &[1.0])).run().unwrap();
+    docs.upsert(Batch::new([1], &[1.0])).run().unwrap();
 }

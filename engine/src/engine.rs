@@ -156,8 +156,16 @@ impl Engine {
             self.remove_directory(&place.directory)?;
         }
         Collection::create(&place)?;
+        let collection = Collection::open(
+            name.clone(),
+            entry.schema.clone(),
+            place,
+            self.options.clone(),
+            true,
+            true,
+        )?;
         next.next_directory += 1;
-        next.collections.insert(name.clone(), entry.clone());
+        next.collections.insert(name.clone(), entry);
         if let Some(id) = &context.request_id {
             next.remember(id, "create_collection", &name);
         }
@@ -167,14 +175,6 @@ impl Engine {
             return Err(error);
         }
         *catalog = next;
-        let collection = Collection::open(
-            name.clone(),
-            entry.schema,
-            place,
-            self.options.clone(),
-            true,
-            true,
-        )?;
         let mut open = self
             .collections
             .write()
@@ -460,6 +460,11 @@ fn is_numbered(name: &str) -> bool {
 /// Removes folders of collections that were dropped, or whose creation was cut short, and
 /// snapshots that were.
 fn remove_leftovers(io: &dyn Io, root: &Path, catalog: &Catalog) -> Result<()> {
+    let unnamed = Catalog::path(root).with_extension("new");
+    if io.exists(&unnamed).unwrap_or(false) {
+        io.remove(&unnamed)
+            .map_err(|error| storage::error("remove", &unnamed, &error))?;
+    }
     let parent = collections_directory(root);
     let known: Vec<PathBuf> = catalog
         .collections

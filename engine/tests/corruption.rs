@@ -95,7 +95,7 @@ impl Store {
                 let durability = random.pick(&[Durability::Sync, Durability::Os]);
                 story.write(&engine, write, durability).unwrap();
                 states.push(story.now.clone());
-                if round == writes / 2 && number % 3 != 0 {
+                if round == writes / 2 && !number.is_multiple_of(3) {
                     call(&engine, Compact::new(name)).unwrap();
                 }
                 if round == writes * 3 / 4 && number % 3 == 1 {
@@ -244,7 +244,6 @@ impl Past {
 #[derive(Debug)]
 struct Damage {
     path: PathBuf,
-    length: u64,
     kind: Kind,
     /// Whether it is the last log file that holds records.
     last: bool,
@@ -332,7 +331,6 @@ impl Damage {
         };
         Damage {
             path,
-            length,
             kind,
             last,
             used,

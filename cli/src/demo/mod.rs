@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::failure::{Failure, Outcome};
 use crate::interrupt::Interrupt;
 use crate::show::{Align, Bar, Output, Table, bytes, cut, duration, per_second, plural, rate};
-use crate::store::{Store, StorePath};
+use crate::store::{Store, StorePath, quoted};
 
 use data::{Described, Details, Senses};
 
@@ -93,15 +93,6 @@ impl Place {
 
     fn is_kept(&self) -> bool {
         self.temporary.is_none()
-    }
-
-    /// The path as a command of a shell takes it.
-    fn quoted(&self) -> String {
-        let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:@".contains(letter);
-        match self.path.chars().all(plain) {
-            true => self.path.clone(),
-            false => format!("'{}'", self.path.replace('\'', "'\\''")),
-        }
     }
 }
 
@@ -184,24 +175,34 @@ fn fill(store: &Store, interrupt: &Interrupt, output: Output) -> Outcome<Filled>
         }
         Err(error) => return Err(Failure::of(&error, store.target())),
     };
-    let start = Instant::now();
-    let reused = there == count;
-    if !reused {
-        let mut bar = Bar::new(output, "stored", "vectors", 0, Some(count));
-        let mut stored = 0;
-        while let Some(rows) = senses.next(BATCH)? {
-            if interrupt.is_set() {
-                return Err(Failure::interrupted("stopped"));
-            }
-            let batch = nearfield::Batch::new(rows.ids, &rows.values).metadata(rows.metadata);
-            stored += batch.len() as u64;
-            store.call(Upsert::new(COLLECTION, batch))?;
-            bar.advance(stored, stored);
-        }
+    if there == count {
+        return Ok(Filled {
+            count,
+            reused: true,
+            time: Duration::ZERO,
+        });
     }
+    // Read beforehand: the time is that of storing alone.
+    let mut batches = Vec::new();
+    while let Some(rows) = senses.next(BATCH)? {
+        batches.push(rows);
+    }
+    let start = Instant::now();
+    let mut bar = Bar::new(output, "stored", "vectors", 0, Some(count));
+    let mut stored = 0;
+    for rows in batches {
+        if interrupt.is_set() {
+            return Err(Failure::interrupted("stopped"));
+        }
+        let batch = nearfield::Batch::new(rows.ids, &rows.values).metadata(rows.metadata);
+        stored += batch.len() as u64;
+        store.call(Upsert::new(COLLECTION, batch))?;
+        bar.advance(stored, stored);
+    }
+    bar.finish();
     Ok(Filled {
         count,
-        reused,
+        reused: false,
         time: start.elapsed(),
     })
 }
@@ -377,7 +378,7 @@ impl Answer {
 
 fn what_next(place: &Place, several: bool, output: Output) -> String {
     let path = match place.is_kept() {
-        true => place.quoted(),
+        true => quoted(&place.path),
         false => "./demo".to_owned(),
     };
     let choice = if several {
@@ -410,16 +411,6 @@ fn what_next(place: &Place, several: bool, output: Output) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_are_quoted_for_a_shell() {
-        let place = |path: &str| Place {
-            path: path.to_owned(),
-            temporary: None,
-        };
-        assert_eq!(place("./demo").quoted(), "./demo");
-        assert_eq!(place("my demo's").quoted(), "'my demo'\\''s'");
-    }
 
     #[test]
     fn all_lines_fit_a_terminal_of_80_columns() {

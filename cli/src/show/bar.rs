@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Output, duration, number, rate, stderr_takes_colours};
+use super::units::whole_seconds;
+use super::{Output, number, rate, stderr_takes_colours};
 
 /// Where stderr is no terminal, a plain line is written this often.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -73,13 +74,13 @@ impl Bar {
         let elapsed = self.start.elapsed();
         let mut message = format!(
             "{} {}, {} {}/s",
-            self.verb,
             number(done),
+            self.verb,
             rate(done, elapsed),
             self.noun
         );
         if let Some(left) = self.time_left(place, elapsed) {
-            message.push_str(&format!(", {} left", duration(left)));
+            message.push_str(&format!(", {} left", whole_seconds(left)));
         }
         if self.terminal {
             self.bar.set_message(message);
@@ -105,7 +106,6 @@ impl Bar {
         Duration::try_from_secs_f64(seconds)
             .ok()
             .filter(|left| elapsed > Duration::from_secs(1) && *left > Duration::from_secs(1))
-            .map(|left| Duration::from_secs(left.as_secs()))
     }
 
     /// Takes the bar away.

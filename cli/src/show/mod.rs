@@ -26,13 +26,10 @@ impl Output {
     /// Output to stdout; coloured and cut to its width where it is a terminal.
     pub(crate) fn to_stdout(json: bool) -> Self {
         let terminal = io::stdout().is_terminal();
-        let size = terminal
-            .then(|| console::Term::stdout().size_checked())
-            .flatten();
         Output {
             json,
             colour: terminal && colours_are_welcome(),
-            width: size.map(|(_, columns)| usize::from(columns).max(40)),
+            width: terminal.then(columns),
         }
     }
 
@@ -88,6 +85,12 @@ impl Output {
             let _ = writeln!(io::stderr(), "{text}");
         }
     }
+}
+
+/// The width of the terminal, as far as it tells.
+fn columns() -> usize {
+    let size = console::Term::stdout().size_checked();
+    size.map_or(80, |(_, columns)| usize::from(columns).max(40))
 }
 
 /// Writes to stdout. A reader that has gone is no failure of ours.

@@ -50,6 +50,14 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
+/// A time without fractions: `9 s`, `2 min 5 s`.
+pub(crate) fn whole_seconds(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds => duration(Duration::from_secs(seconds)),
+    }
+}
+
 /// Things per second, rounded: `120,000`.
 pub(crate) fn rate(things: u64, time: Duration) -> String {
     number(per_second(things, time).round() as u64)
@@ -104,6 +112,8 @@ mod tests {
         ] {
             assert_eq!(duration(Duration::from_micros(microseconds)), text);
         }
+        assert_eq!(whole_seconds(Duration::from_millis(9_900)), "9 s");
+        assert_eq!(whole_seconds(Duration::from_secs(65)), "1 min 5 s");
         assert_eq!(rate(100, Duration::ZERO), "0");
         assert_eq!(rate(5_000, Duration::from_millis(500)), "10,000");
     }

@@ -28,7 +28,7 @@ pub(crate) fn run(seed: u64) {
         let db = open(&path);
         let docs = db.collection("docs").unwrap();
         for _ in 0..2 {
-            let rows = 1 + random.below(if seed % 3 == 0 { 200 } else { 2_000 });
+            let rows = 1 + random.below(if seed.is_multiple_of(3) { 200 } else { 2_000 });
             write(&docs, &mut random, rows, values, fields, &mut points);
             check(&docs, &mut random, values, fields, &points);
         }

@@ -3,6 +3,8 @@
 //!
 //! `NEARFIELD_SEED=7` runs the one sequence of that seed, `NEARFIELD_SEQUENCES=100000` more
 //! of them than usual.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![allow(clippy::print_stdout, reason = "a failing test tells its seed")]
 
 mod filters;
 mod random;

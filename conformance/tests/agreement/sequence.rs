@@ -54,7 +54,7 @@ impl Shape {
             1..5 => (20, 250, 1_200),
             _ => (25, 30, 80),
         };
-        let large = seed % 50 == 0;
+        let large = seed.is_multiple_of(50);
         Shape {
             dimension: match random.below(20) {
                 0 => 64 + random.below(80) as usize,
@@ -67,7 +67,7 @@ impl Shape {
             batch_max,
             ids,
             values: if large { 2_500 } else { 0 },
-            fields: if seed % 100 == 0 { 400 } else { 0 },
+            fields: if seed.is_multiple_of(100) { 400 } else { 0 },
             padding: if large { 900 } else { 0 },
             background: random.chance(25),
         }
@@ -101,7 +101,7 @@ impl Both {
         let mut random = Random::new(seed);
         let shape = Shape::new(seed, &mut random);
         let folder = tempfile::tempdir().unwrap();
-        let on_disk = seed % 50 == 0 || random.chance(40);
+        let on_disk = seed.is_multiple_of(50) || random.chance(25);
         let path = on_disk.then(|| folder.path().join("store"));
         let mut both = Both {
             seed,

@@ -145,6 +145,7 @@ impl Collection {
             view.tombstones.insert(row);
         });
         view.rows = end.rows;
+        view.sequence = end.sequence;
         view.files = Arc::new(files);
         if let Some(cut) = cut {
             manifest.note(cut);

@@ -367,7 +367,13 @@ impl Search<'_> {
                 }
                 if let Some(last) = block.iter().rposition(|byte| *byte != 0) {
                     written = true;
-                    later |= *behind > number || block_offset + last as u64 >= reach;
+                    // The next file may have been begun before the mark that ends this one.
+                    let bound = if *behind > number {
+                        FILE_HEADER_BYTES
+                    } else {
+                        reach
+                    };
+                    later |= block_offset + last as u64 >= bound;
                 }
                 block_offset += block.len() as u64;
                 carry.extend_from_slice(block);

@@ -205,7 +205,8 @@ impl Writer {
         if bytes > FILE_BYTES_MAX - FILE_HEADER_BYTES {
             return Err(Error::too_large("the write makes a record over 256 GiB"));
         }
-        if self.position + bytes > self.limit && self.position > FILE_HEADER_BYTES {
+        // An empty file that is too small stays empty: it is not mapped far enough.
+        if self.position + bytes > self.limit {
             self.roll(bytes)?;
         }
         header.sequence = self.sequence + 1;

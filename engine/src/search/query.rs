@@ -51,7 +51,7 @@ impl<'a> Query<'a> {
     /// exactly, so that a score depends on the two vectors alone.
     #[inline]
     pub(crate) fn key(&self, row: &[f32], row_scale: f32) -> f32 {
-        match self.metric {
+        let key = match self.metric {
             Metric::Euclidean => self.kernel.squared_euclidean(&self.vector, row),
             Metric::Dot => -self.kernel.dot(&self.vector, row),
             // Rounding may go past 1; rows of one direction tie all the same.
@@ -59,7 +59,9 @@ impl<'a> Query<'a> {
                 let cosine = self.kernel.dot(&self.vector, row) * row_scale;
                 -cosine.clamp(-1.0, 1.0)
             }
-        }
+        };
+        // Sums beyond the range of `f32` may be infinity less infinity: such rows come last.
+        key.min(f32::INFINITY)
     }
 }
 

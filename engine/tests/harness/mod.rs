@@ -5,6 +5,7 @@
     unreachable_pub,
     reason = "each test file uses a part of it"
 )]
+#![allow(clippy::print_stderr, reason = "a failing test names its seed")]
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -415,6 +416,17 @@ impl Story {
             self.synced = self.synced.max(again.sequence);
         }
         Ok(())
+    }
+
+    /// Whether the last write but one was sent and not answered.
+    pub fn is_in_doubt(&self) -> bool {
+        self.base + self.writes.len() as u64 == self.acknowledged + 1
+    }
+
+    /// The last write was refused before it was begun.
+    pub fn forget_last(&mut self) {
+        self.writes.pop();
+        self.answered.pop();
     }
 
     /// All writes so far are on disk.

@@ -1,0 +1,315 @@
+//! What opening makes of files that are missing, left over, empty or too many: it refuses what
+//! it cannot make good, and removes nothing that may be somebody's data.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod harness;
+
+use std::io::IoSlice;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use harness::{Random, Story, call};
+use nearfield_engine::io::{Io, SimulatedIo};
+use nearfield_engine::{Engine, Options, doctor_with};
+use nearfield_model::{Compact, Durability, ErrorKind, Snapshot};
+
+const ROOT: &str = "/store";
+const FOLDER: &str = "/store/collections/00000001";
+
+fn open(io: &SimulatedIo) -> nearfield_model::Result<Engine> {
+    let mut options = Options::default();
+    options.background = false;
+    options.log_file_bytes = 1 << 20;
+    Engine::open_with(Arc::new(io.clone()), Path::new(ROOT), options)
+}
+
+/// A store that was killed with `files` log files of records, and what it holds.
+fn killed(files: usize) -> (SimulatedIo, Story) {
+    let mut random = Random(3);
+    let io = SimulatedIo::new(3);
+    let engine = open(&io).unwrap();
+    let mut story = Story::any("albums", &mut random);
+    story.schema.dimension = 200;
+    call(&engine, story.schema.clone()).unwrap();
+    while logs(&io).len() < files || files == 1 && story.acknowledged < 5 {
+        let write = story.any_write(&mut random);
+        story.write(&engine, write, Durability::Sync).unwrap();
+    }
+    let write = story.any_write(&mut random);
+    story.write(&engine, write, Durability::Sync).unwrap();
+    let left = io.kill().unwrap();
+    drop(engine);
+    (left, story)
+}
+
+/// The log files that were begun.
+fn logs(io: &SimulatedIo) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = io.files().unwrap().into_iter().map(|file| file.0).collect();
+    paths.retain(|path| {
+        let mut header = [0; 8];
+        path.extension().is_some_and(|end| end == "log")
+            && io.open(path).unwrap().read_at(0, &mut header).is_ok()
+            && header != [0; 8]
+    });
+    paths
+}
+
+fn make(io: &SimulatedIo, path: &str, bytes: &[u8]) {
+    let file = io.create(Path::new(path)).unwrap();
+    file.write_at(0, &[IoSlice::new(bytes)]).unwrap();
+}
+
+fn exists(io: &SimulatedIo, path: &str) -> bool {
+    io.exists(Path::new(path)).unwrap()
+}
+
+/// It opens with all that it held.
+fn assert_whole(io: &SimulatedIo, story: &Story) {
+    let mut story = story.clone();
+    let floor = story.acknowledged;
+    story.settle(&open(io).unwrap(), floor);
+}
+
+/// It does not open, says that `path` is why, and so does the doctor; nothing is removed.
+fn assert_refused(io: &SimulatedIo, path: &str) {
+    let before = io.files().unwrap();
+    let error = open(io).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corruption, "{error}");
+    assert!(error.message().contains(path), "{error}");
+    let log_files = |files: Vec<(PathBuf, u64)>| -> Vec<(PathBuf, u64)> {
+        let is_log = |path: &Path| path.extension().is_some_and(|end| end == "log");
+        files.into_iter().filter(|file| is_log(&file.0)).collect()
+    };
+    assert_eq!(log_files(io.files().unwrap()), log_files(before));
+    if let Ok(report) = doctor_with(Arc::new(io.clone()), Path::new(ROOT), &Options::default()) {
+        assert!(report.findings.iter().any(|finding| finding.is_fault));
+    }
+}
+
+#[test]
+fn a_file_made_ahead_and_never_used_is_no_fault() {
+    let (io, story) = killed(1);
+    let number = logs(&io).len() + 1;
+    let path = format!("{FOLDER}/{number:010}.0.log");
+    if !exists(&io, &path) {
+        make(&io, &path, &vec![0; 1 << 20]);
+    }
+    assert_whole(&io, &story);
+    let report = doctor_with(Arc::new(io), Path::new(ROOT), &Options::default()).unwrap();
+    assert_eq!(report.findings, []);
+}
+
+#[test]
+fn a_file_that_was_only_begun_is_no_fault() {
+    let (io, story) = killed(2);
+    let number = logs(&io).len() + 1;
+    let path = format!("{FOLDER}/{number:010}.0.log");
+    for bytes in [&b""[..], &[0; 30], b"NFLOG\0\0\x01 half a header"] {
+        let io = io.kill().unwrap();
+        if exists(&io, &path) {
+            io.remove(Path::new(&path)).unwrap();
+        }
+        make(&io, &path, bytes);
+        assert_whole(&io, &story);
+        assert_whole(&io, &story);
+    }
+}
+
+#[test]
+fn any_missing_log_file_is_named() {
+    let (io, _) = killed(4);
+    let paths = logs(&io);
+    assert!(paths.len() >= 4);
+    for path in paths {
+        let io = io.kill().unwrap();
+        io.remove(&path).unwrap();
+        assert_refused(&io, &path.to_string_lossy());
+    }
+}
+
+#[test]
+fn a_file_without_a_header_is_named_and_kept() {
+    let (io, _) = killed(4);
+    drop(open(&io).unwrap());
+    for path in logs(&io) {
+        let io = io.kill().unwrap();
+        io.flip_bit(&path, 20, 3).unwrap();
+        assert_refused(&io, &path.to_string_lossy());
+    }
+}
+
+#[test]
+fn a_missing_catalog_is_not_a_new_store() {
+    let (io, story) = killed(1);
+    let catalog = Path::new("/store/catalog");
+    io.rename(catalog, Path::new("/aside")).unwrap();
+    let error = open(&io).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corruption, "{error}");
+    assert!(error.message().contains("/store/catalog"), "{error}");
+    io.rename(Path::new("/aside"), catalog).unwrap();
+    assert_whole(&io, &story);
+}
+
+#[test]
+fn a_missing_manifest_is_named() {
+    let (io, _) = killed(1);
+    let path = format!("{FOLDER}/manifest");
+    io.remove(Path::new(&path)).unwrap();
+    assert_refused(&io, &path);
+}
+
+#[test]
+fn a_missing_or_damaged_checkpoint_is_made_good() {
+    let (io, story) = killed(2);
+    drop(open(&io).unwrap());
+    let files = io.files().unwrap();
+    let path = files.iter().map(|file| &file.0);
+    let mut paths = path.filter(|path| path.extension().is_some_and(|end| end == "checkpoint"));
+    let path = paths.next().unwrap();
+    for missing in [true, false] {
+        let io = io.kill().unwrap();
+        if missing {
+            io.remove(path).unwrap();
+        } else {
+            io.flip_bit(path, 100, 0).unwrap();
+        }
+        let report = doctor_with(Arc::new(io.clone()), Path::new(ROOT), &Options::default());
+        let findings = report.unwrap().findings;
+        assert!(findings.len() == 1 && !findings[0].is_fault, "{findings:?}");
+        assert_whole(&io, &story);
+    }
+}
+
+/// Deletes and replaced rows are gone from the files, and the checkpoint that knew of them too.
+#[test]
+fn nothing_comes_back_when_a_checkpoint_is_lost_after_a_compaction() {
+    let (io, mut story) = killed(2);
+    let engine = open(&io).unwrap();
+    let ids = story.now.keys().cloned().collect();
+    let everything = harness::Write::Delete(ids);
+    story.write(&engine, everything, Durability::Sync).unwrap();
+    call(&engine, Compact::new("albums")).unwrap();
+    let left = io.kill().unwrap();
+    drop(engine);
+    for (path, _) in left.files().unwrap() {
+        if path.extension().is_some_and(|end| end == "checkpoint") {
+            left.remove(&path).unwrap();
+        }
+    }
+    assert!(story.now.is_empty());
+    assert_whole(&left, &story);
+}
+
+#[test]
+fn leftovers_go() {
+    let (io, story) = killed(1);
+    let leftovers = [
+        "/store/catalog.new".to_owned(),
+        format!("{FOLDER}/manifest.new"),
+        format!("{FOLDER}/0000000001.7.log"),
+        format!("{FOLDER}/0000000099.checkpoint"),
+        "/store/collections/00000042/0000000001.0.log".to_owned(),
+        "/store/snapshots/albums-1.partial/catalog".to_owned(),
+    ];
+    for path in &leftovers {
+        io.create_directory(Path::new(path).parent().unwrap())
+            .unwrap();
+        make(&io, path, b"left over");
+    }
+    assert_whole(&io, &story);
+    for path in &leftovers {
+        assert!(!exists(&io, path), "{path}");
+    }
+    assert!(!exists(&io, "/store/collections/00000042"));
+    assert!(!exists(&io, "/store/snapshots/albums-1.partial"));
+}
+
+#[test]
+fn of_two_files_of_one_number_the_manifest_chooses() {
+    let (io, mut story) = killed(2);
+    let engine = open(&io).unwrap();
+    let first = format!("{FOLDER}/0000000001.0.log");
+    let mut old = vec![0; io.open(Path::new(&first)).unwrap().len().unwrap() as usize];
+    io.open(Path::new(&first))
+        .unwrap()
+        .read_at(0, &mut old)
+        .unwrap();
+    let ids = story.now.keys().take(50).cloned().collect();
+    let some = harness::Write::Delete(ids);
+    story.write(&engine, some, Durability::Sync).unwrap();
+    call(&engine, Compact::new("albums")).unwrap();
+    let left = io.kill().unwrap();
+    drop(engine);
+    let compacted = format!("{FOLDER}/0000000001.1.log");
+    assert!(exists(&left, &compacted) && !exists(&left, &first));
+    make(&left, &first, &old);
+    // Without the one that counts, the other is not taken for it, nor removed.
+    let without = left.kill().unwrap();
+    without.remove(Path::new(&compacted)).unwrap();
+    assert_refused(&without, &compacted);
+    assert!(exists(&without, &first));
+    let left = left.kill().unwrap();
+    assert_whole(&left, &story);
+    assert!(!exists(&left, &first));
+}
+
+#[test]
+fn a_lock_file_may_hold_anything() {
+    let (io, story) = killed(1);
+    for bytes in [&b""[..], b"\0\xff garbage", b"{\"pid\":", &[b'['; 5_000]] {
+        io.truncate(Path::new("/store/lock"), 0).unwrap();
+        io.overwrite(Path::new("/store/lock"), 0, bytes).unwrap();
+        assert_whole(&io, &story);
+    }
+    io.remove(Path::new("/store/lock")).unwrap();
+    assert_whole(&io, &story);
+}
+
+#[test]
+fn a_restart_is_not_forgotten_by_an_opening_that_was_cut_short() {
+    let mut holes = 0;
+    for seed in 0..200 {
+        let mut random = Random(seed);
+        let io = SimulatedIo::new(seed);
+        let engine = open(&io).unwrap();
+        let mut story = Story::any("albums", &mut random);
+        call(&engine, story.schema.clone()).unwrap();
+        for _ in 0..12 {
+            let write = story.any_write(&mut random);
+            story.write(&engine, write, Durability::Os).unwrap();
+        }
+        let after = io.crash(seed).unwrap();
+        drop(engine);
+        // The doctor, and an opening that dies on the way, in the new boot.
+        let options = Options::default();
+        let report = doctor_with(Arc::new(after.clone()), Path::new(ROOT), &options).unwrap();
+        holes += usize::from(report.findings.iter().any(|finding| !finding.is_fault));
+        after.power_off_after(random.below(12));
+        let _half_way = open(&after);
+        let after = after.kill().unwrap();
+        let engine = open(&after).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        story.settle(&engine, 0);
+    }
+    assert!(holes > 0);
+}
+
+#[test]
+fn a_snapshot_is_a_store() {
+    let (io, mut story) = killed(2);
+    let engine = open(&io).unwrap();
+    let snapshot = Snapshot::new("albums").destination("/copy");
+    let taken = call(&engine, snapshot).unwrap();
+    assert_eq!(taken.count, story.now.len() as u64);
+    let copy = story.clone();
+    let more = story.any_write(&mut Random(1));
+    story.write(&engine, more, Durability::Sync).unwrap();
+    let after = io.crash_losing_all(1).unwrap();
+    drop(engine);
+    assert_whole(&after, &story);
+    let mut options = Options::default();
+    options.background = false;
+    let engine = Engine::open_with(Arc::new(after), Path::new("/copy"), options).unwrap();
+    let floor = copy.acknowledged;
+    let mut copy = copy;
+    copy.settle(&engine, floor);
+}
