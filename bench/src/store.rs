@@ -70,7 +70,13 @@ pub(crate) fn wait_encoded(collection: &Collection) -> Result<()> {
         if unencoded < least {
             (least, since) = (unencoded, Instant::now());
         } else if since.elapsed() > STALL {
-            return Err(format!("{unencoded} rows stay without codes").into());
+            // Whatever keeps rows from being coded keeps searches from reading them.
+            let zeros = vec![0.0; collection.describe()?.dimension];
+            let reason = match collection.search(&zeros[..]).run() {
+                Ok(_) => "searches work".to_owned(),
+                Err(error) => format!("a search fails: {error}"),
+            };
+            return Err(format!("{unencoded} rows stay without codes; {reason}").into());
         }
         std::thread::sleep(Duration::from_micros(200));
     }
