@@ -406,7 +406,7 @@ pub(crate) fn place(io: &Arc<dyn Io>, root: &Path, entry: &Entry, options: &Opti
 /// Makes the store's folder if there is none, refuses a folder of something else, and locks it.
 fn prepare_root(io: &dyn Io, root: &Path, options: &Options) -> Result<Held> {
     let fail = |error| storage::error("open", root, &error);
-    if !io.exists(root).map_err(fail)? && !options.create {
+    if !options.create && !io.exists(&Catalog::path(root)).map_err(fail)? {
         return Err(Error::new(
             ErrorKind::NotFound,
             format!(
