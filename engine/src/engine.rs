@@ -406,7 +406,10 @@ pub(crate) fn place(io: &Arc<dyn Io>, root: &Path, entry: &Entry, options: &Opti
 /// Makes the store's folder if there is none, refuses a folder of something else, and locks it.
 fn prepare_root(io: &dyn Io, root: &Path, options: &Options) -> Result<Held> {
     let fail = |error| storage::error("open", root, &error);
-    if !options.create && !io.exists(&Catalog::path(root)).map_err(fail)? {
+    // A store has one or the other; one without a catalog is damaged, which is told later.
+    let is_store = io.exists(&Catalog::path(root)).map_err(fail)?
+        || io.exists(&collections_directory(root)).map_err(fail)?;
+    if !options.create && !is_store {
         return Err(Error::new(
             ErrorKind::NotFound,
             format!(
