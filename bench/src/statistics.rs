@@ -83,7 +83,7 @@ mod tests {
             .map(Duration::from_millis)
             .to_vec();
         assert_eq!(fewest_in(&ends, Duration::from_secs(1)), Some(0));
-        assert_eq!(fewest_in(&ends, Duration::from_millis(1300)), Some(1));
+        assert_eq!(fewest_in(&ends, Duration::from_millis(1300)), Some(3));
         assert_eq!(fewest_in(&ends, Duration::from_secs(3)), None);
     }
 }
