@@ -260,7 +260,7 @@ impl Output<'_> {
         sections.describe(header)?;
         header.previous = self.previous;
         let offset = self.position;
-        self.previous = write_record(&*self.file.file, offset, header, sections)
+        self.previous = write_record(self.file, offset, header, sections)
             .map_err(|error| storage::error("write", &self.file.path, &error))?;
         self.position += header.record_bytes();
         self.file.settle(self.position)?;

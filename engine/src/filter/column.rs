@@ -1,5 +1,7 @@
 //! A sorted column of keys: the index of a field with many distinct values.
 
+use std::sync::Arc;
+
 /// Entries that are kept unsorted before they become a run.
 const BUFFER_ENTRIES: usize = 1 << 10;
 /// Runs of this many entries are not merged any more, so that a merge never needs much memory.
@@ -16,11 +18,12 @@ pub(crate) struct Entry {
     pub(crate) row: u32,
 }
 
-/// Entries in sorted runs whose sizes grow like the digits of a binary counter.
+/// Entries in sorted runs whose sizes grow like the digits of a binary counter. A clone shares
+/// the runs.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Column {
     buffer: Vec<Entry>,
-    runs: Vec<Box<[Entry]>>,
+    runs: Vec<Arc<[Entry]>>,
 }
 
 impl Column {
@@ -33,7 +36,7 @@ impl Column {
         }
     }
 
-    fn add_run(&mut self, mut run: Box<[Entry]>) {
+    fn add_run(&mut self, mut run: Arc<[Entry]>) {
         while run.len() < RUN_ENTRIES_MAX
             && self.runs.last().is_some_and(|last| last.len() <= run.len())
         {
@@ -53,7 +56,7 @@ impl Column {
             move |run| {
                 let start = run.partition_point(|entry| entry.key < *keys.start());
                 let end = run.partition_point(|entry| entry.key <= *keys.end());
-                run.get(start..end).unwrap_or_default()
+                run.get(start..end).unwrap_or_default().iter()
             }
         });
         sorted.chain(
@@ -65,7 +68,10 @@ impl Column {
 
     /// All entries, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.runs.iter().flatten().chain(&self.buffer)
+        self.runs
+            .iter()
+            .flat_map(|run| run.iter())
+            .chain(&self.buffer)
     }
 
     /// Bytes that the column takes.
@@ -89,7 +95,7 @@ impl Column {
     }
 }
 
-fn merge(left: &[Entry], right: &[Entry]) -> Box<[Entry]> {
+fn merge(left: &[Entry], right: &[Entry]) -> Arc<[Entry]> {
     let mut merged = Vec::with_capacity(left.len() + right.len());
     let (mut left, mut right) = (left.iter().peekable(), right.iter().peekable());
     while let (Some(a), Some(b)) = (left.peek(), right.peek()) {

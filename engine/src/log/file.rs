@@ -8,7 +8,7 @@ use nearfield_model::{Error, ErrorKind, IdRef, Result};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::ids;
-use super::record::{ALIGNMENT, HEADER_BYTES, Header, Section, checksum};
+use super::record::{ALIGNMENT, HEADER_BYTES, Header, Section, checksum, salt};
 use crate::io::{File, Io, Map};
 use crate::storage::{self, Schema};
 
@@ -157,6 +157,8 @@ impl RecordPlace {
 #[derive(Debug)]
 pub(crate) struct LogFile {
     pub(crate) header: FileHeader,
+    /// What the checksums of its records are made under.
+    pub(crate) salt: u64,
     pub(crate) path: PathBuf,
     pub(crate) file: Arc<dyn File>,
     map: Map,
@@ -177,6 +179,7 @@ impl LogFile {
             .map(map_bytes.max(FILE_HEADER_BYTES))
             .map_err(|error| storage::error("map", &path, &error))?;
         Ok(LogFile {
+            salt: salt(&header.collection),
             header,
             path,
             file,
@@ -255,7 +258,7 @@ impl LogFile {
     pub(crate) fn record_header(&self, offset: u64) -> Result<Header> {
         self.map
             .bytes(offset, HEADER_BYTES)
-            .and_then(|bytes| Header::decode(bytes.first_chunk()?))
+            .and_then(|bytes| Header::decode(bytes.first_chunk()?, self.salt))
             .map(|(header, _)| header)
             .ok_or_else(|| self.corrupt(offset, "a record's header"))
     }

@@ -2,7 +2,7 @@
 //! draws them.
 
 use nearfield_model::RequestId;
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
 
 /// Bytes of a record's header.
 pub(crate) const HEADER_BYTES: usize = 128;
@@ -96,6 +96,11 @@ impl Section {
     }
 }
 
+/// What the checksums of a collection's records are made under: a hash of its mark.
+pub(crate) fn salt(mark: &[u8; 16]) -> u64 {
+    xxh3_64(mark)
+}
+
 /// The next multiple of [`ALIGNMENT`].
 pub(crate) fn align(offset: u64) -> u64 {
     offset.next_multiple_of(ALIGNMENT)
@@ -145,8 +150,10 @@ impl Header {
         align(start + bytes)
     }
 
-    /// The header as it is written, and its checksum, which the next record repeats.
-    pub(crate) fn encode(&self) -> ([u8; HEADER_BYTES], u64) {
+    /// The header as it is written, and its checksum, which the next record repeats. Checksums
+    /// are made under the [`salt`] of the collection, so that no vector or text can pass for a
+    /// header.
+    pub(crate) fn encode(&self, salt: u64) -> ([u8; HEADER_BYTES], u64) {
         let mut bytes = [0; HEADER_BYTES];
         let flags = u8::from(self.numeric_ids) | u8::from(self.compacted) << 1;
         let mut at = 0;
@@ -173,16 +180,19 @@ impl Header {
             put(&checksum.to_le_bytes());
         }
         put(&self.previous.to_le_bytes());
-        let checksum = xxh3_64(&bytes[..CHECKED_BYTES]);
+        let checksum = xxh3_64_with_seed(&bytes[..CHECKED_BYTES], salt);
         bytes[CHECKED_BYTES..].copy_from_slice(&checksum.to_le_bytes());
         (bytes, checksum)
     }
 
-    /// Reads a header and its checksum; `None` if these bytes are not one.
-    pub(crate) fn decode(bytes: &[u8; HEADER_BYTES]) -> Option<(Header, u64)> {
+    /// Reads a header and its checksum; `None` if these bytes are not one of the collection
+    /// with this [`salt`].
+    pub(crate) fn decode(bytes: &[u8; HEADER_BYTES], salt: u64) -> Option<(Header, u64)> {
         let mut fields = Fields(bytes);
         let checksum = u64::from_le_bytes(bytes[CHECKED_BYTES..].try_into().ok()?);
-        if fields.take::<4>()? != MAGIC || checksum != xxh3_64(&bytes[..CHECKED_BYTES]) {
+        if fields.take::<4>()? != MAGIC
+            || checksum != xxh3_64_with_seed(&bytes[..CHECKED_BYTES], salt)
+        {
             return None;
         }
         let [kind, flags, 0, 0] = fields.take()? else {
@@ -275,15 +285,16 @@ mod tests {
             previous: 4,
             ..Header::empty(Kind::Upsert, request)
         };
-        let (bytes, checksum) = header.encode();
-        assert_eq!(Header::decode(&bytes), Some((header.clone(), checksum)));
+        let (bytes, checksum) = header.encode(5);
+        assert_eq!(Header::decode(&bytes, 6), None);
+        assert_eq!(Header::decode(&bytes, 5), Some((header.clone(), checksum)));
         assert_eq!(header.section(Section::Vectors), (256, 5_160));
         assert_eq!(header.record_bytes() % ALIGNMENT, 0);
         for bit in 0..HEADER_BYTES * 8 {
             let mut flipped = bytes;
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Header::decode(&flipped), None, "bit {bit}");
+            assert_eq!(Header::decode(&flipped, 5), None, "bit {bit}");
         }
-        assert_eq!(Header::decode(&[0; HEADER_BYTES]), None);
+        assert_eq!(Header::decode(&[0; HEADER_BYTES], 5), None);
     }
 }

@@ -10,7 +10,7 @@ use nearfield_model::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 use super::file::{FILE_HEADER_BYTES, FileHeader, LogFile, corruption, parse_file_name};
-use super::record::{ALIGNMENT, HEADER_BYTES, Header, Kind, Section, checksum};
+use super::record::{ALIGNMENT, HEADER_BYTES, Header, Kind, Section, checksum, salt};
 use super::writer::{End, Place};
 use crate::io::File;
 use crate::storage;
@@ -79,6 +79,7 @@ pub(crate) fn recover(
     let paths = log_paths(place, generations, confirmed.file)?;
     let mut search = Search {
         place,
+        salt: salt(&place.collection),
         start,
         confirmed,
         followed: 0,
@@ -153,6 +154,7 @@ fn log_paths(
 
 struct Search<'a> {
     place: &'a Place,
+    salt: u64,
     start: Start,
     confirmed: Start,
     /// The last file that is known to have another behind it.
@@ -275,7 +277,7 @@ impl Search<'_> {
         }
         let mut head = [0; HEADER_BYTES];
         file.file.read_at(position, &mut head).map_err(fail)?;
-        let Some((header, header_checksum)) = Header::decode(&head) else {
+        let Some((header, header_checksum)) = Header::decode(&head, self.salt) else {
             return Ok(Next::Nothing);
         };
         if header.previous != self.previous {
@@ -346,6 +348,7 @@ impl Search<'_> {
         same_boot: bool,
     ) -> Result<bool> {
         let path = &paths[&number];
+        let salt = self.salt;
         let (mut later, mut written) = (false, false);
         // How far the next write reaches that may be there in part: the process died, or the
         // disk was full, in the middle of it. Nothing can be behind that.
@@ -361,7 +364,7 @@ impl Search<'_> {
                 if block_offset == offset
                     && *behind == number
                     && let Some(bytes) = block.first_chunk()
-                    && let Some((header, _)) = Header::decode(bytes)
+                    && let Some((header, _)) = Header::decode(bytes, salt)
                 {
                     reach = offset.saturating_add(header.record_bytes());
                 }
@@ -379,7 +382,7 @@ impl Search<'_> {
                 carry.extend_from_slice(block);
                 let mut at = 0;
                 while let Some(bytes) = carry[at..].first_chunk::<HEADER_BYTES>() {
-                    if let Some((header, _)) = Header::decode(bytes)
+                    if let Some((header, _)) = Header::decode(bytes, salt)
                         && header.sequence > self.sequence
                     {
                         self.synced = self.synced.max(header.synced);

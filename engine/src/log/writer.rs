@@ -16,6 +16,8 @@ use crate::storage;
 const FIRST_FILE_BYTES: u64 = 1 << 20;
 /// Zeros are written ahead in steps of this many bytes.
 const ZERO_STEP: usize = 1 << 20;
+/// Zeros for a file's header, whose sync then takes no longer than it must.
+const HEADER_ZEROS: u64 = 4_096;
 const PADDING: [u8; ALIGNMENT as usize] = [0; ALIGNMENT as usize];
 
 /// What a log is made of, for whoever makes its files.
@@ -215,7 +217,7 @@ impl Writer {
         header.previous = self.previous;
 
         let offset = self.position;
-        let checksum = write_record(&*self.file.file, offset, header, sections)
+        let checksum = write_record(&self.file, offset, header, sections)
             .map_err(|error| self.syncer.fail(&self.file.path, &error))?;
         self.file.settle(offset + bytes)?;
         self.position += bytes;
@@ -254,7 +256,7 @@ impl Writer {
             previous: self.previous,
             ..Header::empty(Kind::Mark, request)
         };
-        let (head, _) = header.encode();
+        let (head, _) = header.encode(self.file.salt);
         self.file
             .file
             .write_at(self.position, &[IoSlice::new(&head)])
@@ -309,15 +311,22 @@ impl Writer {
         Ok(())
     }
 
-    /// What makes the next file ahead, if it is time. It pays where writers wait for the
-    /// disk: syncing bytes over zeros that are on disk takes half as long.
+    /// What makes the next file ahead, if it is time, so that no writer waits for that. Where
+    /// writers wait for the disk it is filled with zeros: syncing bytes over zeros that are on
+    /// disk takes half as long.
     pub(crate) fn wants_ahead(&self) -> Option<MakeAhead> {
+        if !self.place.io.writes_ahead() || self.position * 4 <= self.limit {
+            return None;
+        }
         let number = self.file.header.number + 1;
-        let due = self.place.io.writes_ahead()
-            && self.position * 4 > self.limit
-            && self.syncer.waits() > self.waits;
-        due.then(|| MakeAhead {
+        let zeros = if self.syncer.waits() > self.waits {
+            self.place.planned_bytes(number)
+        } else {
+            HEADER_ZEROS
+        };
+        Some(MakeAhead {
             number,
+            zeros,
             place: self.place.clone(),
             ahead: self.ahead.clone(),
         })
@@ -348,12 +357,12 @@ impl Writer {
 
 /// Writes a record at `offset`; gives its checksum.
 pub(crate) fn write_record(
-    file: &dyn File,
+    file: &LogFile,
     offset: u64,
     header: &Header,
     sections: &Sections<'_>,
 ) -> std::io::Result<u64> {
-    let (head, checksum) = header.encode();
+    let (head, checksum) = header.encode(file.salt);
     let padding = |section: Section| {
         let (start, length) = header.section(section);
         IoSlice::new(&PADDING[..(super::record::align(start + length) - start - length) as usize])
@@ -371,7 +380,7 @@ pub(crate) fn write_record(
         IoSlice::new(sections.metadata[1]),
         padding(Section::Metadata),
     ];
-    file.write_at(offset, &parts)?;
+    file.file.write_at(offset, &parts)?;
     Ok(checksum)
 }
 
@@ -379,19 +388,18 @@ pub(crate) fn write_record(
 #[derive(Debug)]
 pub(crate) struct MakeAhead {
     number: u64,
+    zeros: u64,
     place: Place,
     ahead: Ahead,
 }
 
 impl MakeAhead {
-    /// Makes the file, full of zeros that are on disk, unless it is there. If it cannot be
+    /// Makes the file, with zeros that are on disk, unless it is there. If it cannot be
     /// made, the writer tries again when it needs it, and reports.
     pub(crate) fn run(self) {
         let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         if ahead.is_none()
-            && let Ok(file) = self
-                .place
-                .make(self.number, self.place.planned_bytes(self.number))
+            && let Ok(file) = self.place.make(self.number, self.zeros)
         {
             *ahead = Some((self.number, file));
         }

@@ -11,7 +11,9 @@ use crate::filter::select;
 use crate::points::View;
 
 /// Up to so many matching rows are compared exactly without a look at their codes.
-const EXACT_ROWS_MAX: u64 = 512;
+const EXACT_ROWS_MIN: u64 = 512;
+/// A scan of all codes costs about as much as comparing this share of the rows exactly.
+const EXACT_SHARE: u64 = 64;
 /// Rows between two looks at the deadline.
 const CHECK_ROWS: usize = 65_536;
 
@@ -60,9 +62,11 @@ impl Plan {
             None => None,
         };
         let count = matching.as_ref().map_or(view.count(), RoaringBitmap::len);
+        let is_exact = request.recall >= 1.0
+            || count <= EXACT_ROWS_MIN.max(u64::from(view.rows) / EXACT_SHARE);
         Ok(match matching {
-            Some(rows) if request.recall >= 1.0 || count <= EXACT_ROWS_MAX => Plan::Exact(rows),
-            None if request.recall >= 1.0 || count <= EXACT_ROWS_MAX => Plan::ExactAll,
+            Some(rows) if is_exact => Plan::Exact(rows),
+            None if is_exact => Plan::ExactAll,
             matching => Plan::Codes {
                 matching: matching.map(|rows| Box::new(Mask::new(&rows, view.rows))),
                 epsilon: epsilon(request.recall),
