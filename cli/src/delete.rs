@@ -1,6 +1,6 @@
 //! `nearfield delete`
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use nearfield::{Ids, Selection};
 use serde_json::json;
 
@@ -12,9 +12,11 @@ use crate::store::{CollectionName, Store, StorePath};
 
 /// Remove points by id or by filter
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("points").required(true))]
 #[command(after_help = "\
-Ids that are not there are passed over. Digits are a number, all else is text; --string makes
-digits text as well. The removal is on disk when the command ends.
+Ids that are not there are passed over. Digits are a number, all else is text;
+--string makes digits text as well. The removal is on disk when the command
+ends.
 
 Examples:
   nearfield delete ./data 7 8 kind-of-blue
@@ -24,14 +26,14 @@ pub(crate) struct Delete {
     store: StorePath,
 
     /// The ids of the points
-    #[arg(value_name = "ID", required_unless_present = "filter")]
+    #[arg(value_name = "ID", group = "points")]
     ids: Vec<String>,
 
     #[command(flatten)]
     collection: CollectionName,
 
     /// Remove the points whose metadata match, instead of ids
-    #[arg(short, long, conflicts_with = "ids")]
+    #[arg(short, long, group = "points")]
     filter: Option<String>,
 
     /// Take all ids as text, digits too

@@ -11,8 +11,8 @@ use crate::store::{StorePath, folder};
 /// Check the files of a store and say what to do about damage
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Every byte is read and nothing is changed. No other program may have the store open meanwhile.
-Exits with 1 if something is damaged.
+Every byte is read and nothing is changed. No other program may have the store
+open meanwhile. Exits with 1 if something is damaged.
 
 Examples:
   nearfield doctor ./data

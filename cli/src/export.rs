@@ -26,13 +26,14 @@ const PAGE_BYTES: usize = 16 << 20;
 /// Write the points of a collection into files that `import` reads
 #[derive(Args, Debug)]
 #[command(after_help = "\
---jsonl keeps everything in one file; the other options write columns, row by row in the same
-order. Files take their names when they are complete, so a stopped export leaves none.
+--jsonl keeps everything in one file; the other options write columns, row by
+row in the same order. Files take their names when they are complete, so a
+stopped export leaves none.
 
 Examples:
   nearfield export ./data --jsonl docs.jsonl
   nearfield export ./data --collection docs --jsonl - | gzip > docs.jsonl.gz
-  nearfield export ./data --vectors docs.npy --ids docs.txt --metadata metadata.jsonl
+  nearfield export ./data --vectors docs.npy --ids ids.txt --metadata more.jsonl
   nearfield export ./data --jsonl jazz.jsonl --filter 'genre = \"jazz\"'")]
 pub(crate) struct Export {
     #[command(flatten)]
@@ -42,7 +43,7 @@ pub(crate) struct Export {
     collection: CollectionName,
 
     /// Write lines of id, vector and metadata; - is stdout
-    #[arg(long, value_name = "FILE", required_unless_present_any = ["vectors", "ids", "metadata"])]
+    #[arg(long, value_name = "FILE")]
     jsonl: Option<PathBuf>,
 
     /// Write vectors as NumPy f32
@@ -64,6 +65,13 @@ pub(crate) struct Export {
 
 impl Export {
     pub(crate) fn run(self, output: Output) -> Outcome {
+        if [&self.jsonl, &self.vectors, &self.ids, &self.metadata]
+            .iter()
+            .all(|file| file.is_none())
+        {
+            return Err(Failure::usage("no file to write is given")
+                .hint("give --jsonl FILE, or some of --vectors, --ids and --metadata"));
+        }
         let filter = parse_filter(self.filter.as_deref())?;
         self.check_names(output)?;
         let store = Store::open(&self.store, "export")?;

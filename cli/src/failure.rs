@@ -123,9 +123,12 @@ impl Failure {
         self
     }
 
-    /// Puts words before the message.
+    /// Puts words before the message, where it does not start with them already.
     pub(crate) fn within(mut self, place: impl std::fmt::Display) -> Self {
-        self.message = format!("{place}: {}", self.message);
+        let place = format!("{place}: ");
+        if !self.message.starts_with(&place) {
+            self.message.insert_str(0, &place);
+        }
         self
     }
 

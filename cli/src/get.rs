@@ -12,8 +12,8 @@ use crate::store::{CollectionName, Store, StorePath};
 /// Read points by id
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Digits are a number, all else is text; --string makes digits text as well. Exits with 1 if an
-id is not there.
+Digits are a number, all else is text; --string makes digits text as well. Exits
+with 1 if an id is not there.
 
 Examples:
   nearfield get ./data 7
@@ -55,11 +55,11 @@ impl Get {
         let points = store
             .call(nearfield::Get::new(&collection, Ids::from(ids.clone())))?
             .points;
-        let missing: Vec<String> = ids
-            .iter()
+        let missing: Vec<Id> = ids
+            .into_iter()
             .zip(&points)
             .filter(|(_, point)| point.is_none())
-            .map(|(id, _)| id.to_string())
+            .map(|(id, _)| id)
             .collect();
         output.json(&json!({"collection": collection, "points": points}))?;
         let text: String = points
@@ -71,12 +71,23 @@ impl Get {
         if missing.is_empty() {
             return Ok(());
         }
-        Err(Failure::not_found(format!(
+        let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        let failure = Failure::not_found(format!(
             "{} not there: {}",
             plural(missing.len() as u64, "id is", "ids are"),
-            cut(&missing.join(", "), 200)
-        ))
-        .hint("digits are taken as a number; where the id is text made of digits, add --string"))
+            cut(&names.join(", "), 200)
+        ));
+        Err(hint_at_string(failure, &missing))
+    }
+}
+
+/// Tells of --string where a missing id was taken as a number.
+pub(crate) fn hint_at_string(failure: Failure, missing: &[Id]) -> Failure {
+    match missing.iter().any(|id| matches!(id, Id::U64(_))) {
+        true => failure.hint(
+            "digits are taken as a number; where the id is text made of digits, add --string",
+        ),
+        false => failure,
     }
 }
 

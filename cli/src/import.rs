@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use half::f16;
-use nearfield::{Context, DescribeCollection, Description, ErrorKind, Flush, Storage, Upsert};
+use nearfield::{
+    Context, DescribeCollection, Description, DropCollection, ErrorKind, Flush, Storage, Upsert,
+};
 use serde_json::json;
 
 use crate::create::Schema;
@@ -27,21 +29,23 @@ const WAIT: Duration = Duration::from_millis(100);
 #[derive(Args, Debug)]
 #[command(after_help = "\
 FILE is one of
-  .npy                    NumPy, f16 f32 f64 or any integers, shape (points, dimension)
+  .npy                    NumPy, f16 f32 f64 or any integers, a point per row
   .fvecs .bvecs .ivecs    the files of the TEXMEX data sets
   .jsonl .ndjson or -     lines such as
-                          {\"id\": 7, \"vector\": [0.1, 0.2], \"metadata\": {\"genre\": \"jazz\"}}
+                          {\"id\": 7, \"vector\": [0.1], \"metadata\": {\"a\": 1}}
                           where id and metadata may be left out; - is stdin
 
-Points without ids get the number of their row, from 0 on. In a text file of ids, digits are a
-number and all else is text. A point whose id is there already is replaced.
+Points without ids get the number of their row, from 0 on. In a text file of
+ids, digits are a number and all else is text. A point whose id is there already
+is replaced.
 
-An import that was stopped, by Ctrl-C or by a crash, goes on when the same command is run again.
-Input from stdin starts over; pass over what is there with --skip.
+An import that was stopped, by Ctrl-C or by a crash, goes on when the same
+command is run again. Input from stdin starts over; pass over what is there with
+--skip.
 
 Examples:
   nearfield import ./data vectors.npy --collection docs
-  nearfield import ./data vectors.npy -c docs --ids ids.txt --metadata metadata.jsonl
+  nearfield import ./data vectors.npy -c docs --ids ids.txt --metadata more.jsonl
   gzip -dc points.jsonl.gz | nearfield import ./data - -c docs --metric dot")]
 pub(crate) struct Import {
     #[command(flatten)]
@@ -154,7 +158,7 @@ impl Import {
         self.check_dimension(&source)?;
         let store = Store::open_or_create(&self.store, "import")?;
         let collection = store.choose(&self.collection)?;
-        let description = self.collection(&store, &collection, &source)?;
+        let (description, made) = self.collection(&store, &collection, &source)?;
         let import = resume::Import {
             description: &description,
             files: &files,
@@ -180,6 +184,7 @@ impl Import {
             collection: &collection,
             durability: self.durability,
             name: &name,
+            made,
             replaces: self.replace
                 || source.has_ids()
                 || first_row > self.skip
@@ -215,16 +220,21 @@ impl Import {
         }
     }
 
-    /// The collection, made if it is not there.
-    fn collection(&self, store: &Store, name: &str, source: &Source) -> Outcome<Description> {
+    /// The collection, made if it is not there, and whether it was.
+    fn collection(
+        &self,
+        store: &Store,
+        name: &str,
+        source: &Source,
+    ) -> Outcome<(Description, bool)> {
         match store.try_call(&mut Context::default(), DescribeCollection::new(name)) {
             Ok(description) => {
                 self.check_schema(&description, source)?;
-                Ok(description)
+                Ok((description, false))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 store.call(self.schema.create(name, source.dimension()))?;
-                store.describe(name)
+                Ok((store.describe(name)?, true))
             }
             Err(error) => Err(Failure::of(&error, store.target())),
         }
@@ -288,6 +298,8 @@ struct Writer<'a> {
     collection: &'a str,
     durability: Durability,
     name: &'a str,
+    /// Whether this import made the collection.
+    made: bool,
     /// Whether points that are there may be replaced.
     replaces: bool,
     storage: Storage,
@@ -410,6 +422,9 @@ impl Writer<'_> {
         }
         match (outcome, flushed) {
             (Ok(()), Ok(())) => {}
+            (Err(failure), _) if self.made && self.stored == 0 => {
+                return Err(self.unmade(failure));
+            }
             (Err(failure), flushed) => return Err(self.stopped(failure, flushed.is_ok())),
             (Ok(()), Err(failure)) => return Err(failure),
         }
@@ -439,6 +454,14 @@ impl Writer<'_> {
         self.output.text(&text)
     }
 
+    /// Removes the collection that this import made and wrote nothing to.
+    fn unmade(self, failure: Failure) -> Failure {
+        self.resume.finish();
+        // A collection that stays is empty; the next import uses it.
+        let _ = self.store.call(DropCollection::new(self.collection));
+        failure.further("nothing is stored".to_owned())
+    }
+
     /// Adds what is kept, and how to go on, to a failure.
     fn stopped(self, failure: Failure, durable: bool) -> Failure {
         let kept = match durable {
@@ -450,6 +473,7 @@ impl Writer<'_> {
             ),
         };
         let go_on = if self.next_row == 0 {
+            self.resume.finish();
             "nothing is stored".to_owned()
         } else if self.resume.is_kept() {
             let skip = match failure.is_interruption() {

@@ -46,11 +46,10 @@ impl Info {
             "bytes": disk,
             "collections": descriptions,
         }))?;
-        let mut text = format!(
-            "{}: {}",
-            clean(store.target()),
-            plural(descriptions.len() as u64, "collection", "collections")
-        );
+        let mut text = format!("{}: {}", clean(store.target()), {
+            let names = store.collections()?;
+            plural(names.len() as u64, "collection", "collections")
+        });
         if let Some(disk) = disk {
             text += &format!(", {} on disk", bytes(disk));
         }
@@ -86,11 +85,16 @@ fn show(description: &Description) -> Table {
     };
     row("indexed", indexed);
     if description.unencoded > 0 {
-        let rows = plural(description.unencoded, "row", "rows");
-        row(
-            "encoded",
-            format!("all but {rows}, which searches compare exactly"),
-        );
+        let value = match description.unencoded {
+            rows if rows >= description.count => {
+                "no points yet; searches compare them exactly".to_owned()
+            }
+            rows => format!(
+                "all but {}, which searches compare exactly",
+                plural(rows, "row", "rows")
+            ),
+        };
+        row("encoded", value);
     }
     row(
         "log",

@@ -13,8 +13,8 @@ use crate::store::{Store, StorePath, folder, quoted};
 /// Bring a collection back from a snapshot
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The snapshot is checked byte by byte on the way and stays as it is. PATH is made if it is not
-there.
+The snapshot is checked byte by byte on the way and stays as it is. PATH is made
+if it is not there.
 
 Examples:
   nearfield restore /backup/docs-monday ./data

@@ -9,8 +9,8 @@ use nearfield::{Filter, Hit, Id, Vectors};
 use serde_json::json;
 
 use crate::failure::{Failure, Outcome};
-use crate::get::{parse_id, vector_text};
-use crate::show::{Align, Output, Table, clean, duration, number, plural};
+use crate::get::{hint_at_string, parse_id, vector_text};
+use crate::show::{Align, Output, Table, clean, cut, duration, number, plural};
 use crate::source;
 use crate::store::{CollectionName, Store, StorePath};
 
@@ -26,7 +26,7 @@ joined by and, or, not and parentheses.
 Examples:
   nearfield search ./data --like 7
   nearfield search ./data --vector 0.1,0.2,0.3 --limit 5
-  nearfield search ./data --collection docs --like kind-of-blue --filter 'genre = \"jazz\"'
+  nearfield search ./data -c docs --like kind-of-blue --filter 'genre = \"jazz\"'
   nearfield search ./data --vector-file questions.npy --recall 0.99 --json")]
 pub(crate) struct Search {
     #[command(flatten)]
@@ -170,9 +170,8 @@ fn vector_of(store: &Store, collection: &str, id: &Id) -> Outcome<Vectors<'stati
         .and_then(|point| point.vector)
         .map(Vectors::one)
         .ok_or_else(|| {
-            Failure::not_found(format!("{collection} holds no point {id}")).hint(
-                "digits are taken as a number; where the id is text made of digits, add --string",
-            )
+            let failure = Failure::not_found(format!("{collection} holds no point {id}"));
+            hint_at_string(failure, std::slice::from_ref(id))
         })
 }
 
@@ -185,7 +184,9 @@ fn show(results: &[Vec<Hit>], time: Duration, output: Output) -> String {
                 output.bold(&format!("vector {}", number(row as u64)))
             );
         }
-        text += &hit_table(hits).text(output.width());
+        if !hits.is_empty() {
+            text += &hit_table(hits, output);
+        }
         if results.len() > 1 {
             text.push('\n');
         }
@@ -200,21 +201,30 @@ fn show(results: &[Vec<Hit>], time: Duration, output: Output) -> String {
     text
 }
 
-fn hit_table(hits: &[Hit]) -> Table {
+/// A line per hit; on a terminal a vector has a line of its own, so that metadata leave it room.
+fn hit_table(hits: &[Hit], output: Output) -> String {
+    let width = output.width();
     let mut table =
         Table::new([Align::Left, Align::Right, Align::Left]).heading(["id", "score", "metadata"]);
     for hit in hits {
-        let mut details = hit
+        let details = hit
             .metadata
             .as_ref()
             .map(|metadata| clean(metadata.as_str()))
             .unwrap_or_default();
-        if let Some(vector) = &hit.vector {
-            details = format!("{details}  {}", vector_text(vector))
-                .trim_start()
-                .to_owned();
-        }
         table.row([hit.id.to_string(), format!("{:.4}", hit.score), details]);
     }
-    table
+    let mut lines = table.lines(width).into_iter();
+    let mut text: String = lines.next().map(|line| line + "\n").unwrap_or_default();
+    for (line, hit) in lines.zip(hits) {
+        let vector = hit.vector.as_deref().map(vector_text);
+        text += &match (vector, width) {
+            (Some(vector), Some(width)) => {
+                format!("{line}\n{}\n", cut(&format!("  vector  {vector}"), width))
+            }
+            (Some(vector), None) => format!("{line}  {vector}\n"),
+            (None, _) => format!("{line}\n"),
+        };
+    }
+    text
 }

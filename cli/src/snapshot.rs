@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use nearfield::{Context, ErrorKind};
 use serde_json::json;
 
 use crate::failure::{Failure, Outcome};
@@ -46,7 +47,15 @@ impl Snapshot {
             })?;
             request = request.destination(text);
         }
-        let taken = store.call(request)?;
+        let taken = store
+            .try_call(&mut Context::default(), request)
+            .map_err(|error| {
+                let failure = Failure::of(&error, store.target());
+                match error.kind() {
+                    ErrorKind::AlreadyExists => failure.hint("choose a folder that is not there"),
+                    _ => failure,
+                }
+            })?;
         output.json(&json!({
             "collection": collection,
             "path": taken.path,

@@ -181,6 +181,24 @@ fn ids_and_metadata_come_from_files_beside_the_vectors() {
 }
 
 #[test]
+fn an_import_that_stores_nothing_leaves_no_collection() {
+    let place = Place::new();
+    let text = "{\"vector\": [1, 2]}\n{\"vector\": [1, 2, 3]}\n";
+    place.write("bad.jsonl", text);
+    let failure = place.fails(1, &["import", "data", "bad.jsonl", "-c", "a"]);
+    assert!(failure.contains("nothing is stored"), "{failure}");
+    let listed = place.json(&["list", "data"]);
+    assert_eq!(listed["collections"], serde_json::json!([]));
+    let kept = std::fs::read_dir(place.path("data")).unwrap();
+    assert!(kept.flatten().all(|entry| {
+        !entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with(".nearfield")
+    }));
+}
+
+#[test]
 fn files_that_cannot_be_read_are_refused_and_say_what_to_do() {
     let place = Place::new();
     let whole = npy(&noise(3, 4), 4);

@@ -290,6 +290,18 @@ impl<'a> From<&'a [Id]> for Ids<'a> {
     }
 }
 
+impl<'a> From<&'a Vec<Id>> for Ids<'a> {
+    fn from(ids: &'a Vec<Id>) -> Self {
+        Ids::Mixed(Cow::Borrowed(ids))
+    }
+}
+
+impl<const N: usize> From<[Id; N]> for Ids<'_> {
+    fn from(ids: [Id; N]) -> Self {
+        ids.into_iter().collect()
+    }
+}
+
 impl From<u64> for Ids<'_> {
     fn from(number: u64) -> Self {
         Ids::from(vec![number])
@@ -329,6 +341,24 @@ impl<const N: usize> From<&[&str; N]> for Ids<'_> {
 impl From<Vec<String>> for Ids<'_> {
     fn from(texts: Vec<String>) -> Self {
         texts.into_iter().map(Id::from).collect()
+    }
+}
+
+impl From<&[String]> for Ids<'_> {
+    fn from(texts: &[String]) -> Self {
+        texts.iter().map(|text| Id::from(text.as_str())).collect()
+    }
+}
+
+impl From<&Vec<String>> for Ids<'_> {
+    fn from(texts: &Vec<String>) -> Self {
+        Ids::from(texts.as_slice())
+    }
+}
+
+impl From<Vec<&str>> for Ids<'_> {
+    fn from(texts: Vec<&str>) -> Self {
+        Ids::from(texts.as_slice())
     }
 }
 

@@ -46,9 +46,10 @@ const LIKE: &str = "jazz_band.n.01";
 /// See it work: store real data and search them
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A reverse dictionary: describe a thing, find the word. The data ship inside the program: 20,000
-meanings of English words (WordNet) as vectors of 384 components. They are stored in a temporary
-folder, searched, and removed; give a PATH to keep them and to go on from there.
+A reverse dictionary: describe a thing, find the word. The data ship inside the
+program: 19,981 meanings of English words (WordNet) as vectors of 384
+components. They are stored in a temporary folder, searched, and removed; give a
+PATH to keep them and to go on from there.
 
 Examples:
   nearfield demo
