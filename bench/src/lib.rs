@@ -1,7 +1,7 @@
 //! Measurements of Nearfield, each beside the machine's own limit in the same run.
 //!
 //! A command is a file under `command/`; it runs its *legs* in rounds, so that a machine that
-//! drifts hits all of them alike, and hands a [`report::Report`] back.
+//! drifts hits all of them alike, and hands a `Report` back.
 
 mod clock;
 mod command;
