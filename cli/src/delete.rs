@@ -12,7 +12,11 @@ use crate::store::{CollectionName, Store, StorePath};
 
 /// Remove points by id or by filter
 #[derive(Args, Debug)]
-#[command(group = ArgGroup::new("points").required(true))]
+#[command(
+    group = ArgGroup::new("points").required(true),
+    override_usage = "nearfield delete [OPTIONS] <PATH> <ID>...\n       \
+        nearfield delete [OPTIONS] <PATH> --filter <FILTER>"
+)]
 #[command(after_help = "\
 Ids that are not there are passed over. Digits are a number, all else is text;
 --string makes digits text as well. The removal is on disk when the command

@@ -45,7 +45,7 @@ command is run again. Input from stdin starts over; pass over what is there with
 
 Examples:
   nearfield import ./data vectors.npy --collection docs
-  nearfield import ./data vectors.npy -c docs --ids ids.txt --metadata more.jsonl
+  nearfield import ./data vectors.npy -c docs --ids ids.txt --metadata m.jsonl
   gzip -dc points.jsonl.gz | nearfield import ./data - -c docs --metric dot")]
 pub(crate) struct Import {
     #[command(flatten)]

@@ -25,7 +25,7 @@ use crate::database::Database;
 /// let found = albums.search(&[0., 0.]).filter(after_1960.clone()).with_metadata(true).run()?;
 /// assert_eq!(found.results[0][0].score, 5.0);
 ///
-/// albums.update_metadata("blue".into(), Metadata::parse(r#"{"genre": "folk"}"#)?).run()?;
+/// albums.update_metadata(["blue"], Metadata::parse(r#"{"genre": "folk"}"#)?).run()?;
 /// assert_eq!(albums.count().filter(after_1960).run()?.count, 1);
 /// assert_eq!(albums.get(["blue", "red"]).run()?.points.iter().flatten().count(), 1);
 /// albums.delete(["blue"]).run()?;
@@ -84,10 +84,14 @@ impl Collection {
     /// Merges a patch (RFC 7396) into the metadata of points.
     pub fn update_metadata<'a>(
         &self,
-        ids: Ids<'a>,
+        ids: impl Into<Ids<'a>>,
         patch: Metadata,
     ) -> Call<'_, UpdateMetadata<'a>> {
-        self.prepare(UpdateMetadata::new(&self.name, Selection::Ids(ids), patch))
+        self.prepare(UpdateMetadata::new(
+            &self.name,
+            Selection::Ids(ids.into()),
+            patch,
+        ))
     }
 
     /// Merges a patch (RFC 7396) into the metadata of the points that match.
