@@ -75,27 +75,15 @@ fn show(description: &Description) -> Table {
             description.storage.as_str()
         ),
     );
-    let indexed = match description.unindexed {
-        0 => "all points".to_owned(),
-        tail if tail >= description.count => "no points yet; searches scan them".to_owned(),
-        tail => format!(
-            "all but {}, which searches scan",
-            plural(tail, "row", "rows")
+    let searches = match description.unencoded {
+        0 => "scan the codes of all rows".to_owned(),
+        rows if rows >= description.unindexed => "compare all rows exactly".to_owned(),
+        rows => format!(
+            "scan codes, and compare {} without one exactly",
+            plural(rows, "row", "rows")
         ),
     };
-    row("indexed", indexed);
-    if description.unencoded > 0 {
-        let value = match description.unencoded {
-            rows if rows >= description.count => {
-                "no points yet; searches compare them exactly".to_owned()
-            }
-            rows => format!(
-                "all but {}, which searches compare exactly",
-                plural(rows, "row", "rows")
-            ),
-        };
-        row("encoded", value);
-    }
+    row("searches", searches);
     row(
         "log",
         format!(
