@@ -155,10 +155,11 @@ impl Tail {
                 return Ok(true);
             }
         }
-        let first = chunks.len() as u32 * CHUNK_ROWS;
-        if view.rows < first || view.rows - first < GROUP {
+        // The last chunk ends where row numbers do.
+        let first = (chunks.len() as u32).checked_mul(CHUNK_ROWS);
+        let Some(first) = first.filter(|first| view.rows.saturating_sub(*first) >= GROUP) else {
             return Ok(false);
-        }
+        };
         let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.chunks.load().len() == chunks.len() {
             let chunk = self.new_chunk(schema, view, first)?;
