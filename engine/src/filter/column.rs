@@ -1,5 +1,7 @@
 //! A sorted column of keys: the index of a field with many distinct values.
 
+use roaring::RoaringBitmap;
+
 /// Entries that are kept unsorted before they become a run.
 const BUFFER_ENTRIES: usize = 1 << 10;
 /// Runs of this many entries are not merged any more, so that a merge never needs much memory.
@@ -66,6 +68,18 @@ impl Column {
     /// All entries, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.runs.iter().flatten().chain(&self.buffer)
+    }
+
+    /// Leaves out the entries of rows. Runs that shrink are joined again.
+    pub(crate) fn forget(&mut self, dead: &RoaringBitmap) {
+        self.buffer.retain(|entry| !dead.contains(entry.row));
+        for run in std::mem::take(&mut self.runs) {
+            let mut run = run.into_vec();
+            run.retain(|entry| !dead.contains(entry.row));
+            if !run.is_empty() {
+                self.add_run(run.into());
+            }
+        }
     }
 
     /// Bytes that the column takes.
