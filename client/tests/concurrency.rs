@@ -280,3 +280,67 @@ fn writes_to_different_ids_by_many_writers_are_all_there() {
     assert!(points.iter().all(Option::is_some));
     assert_eq!(docs.describe().unwrap().sequence, WRITERS * 100);
 }
+
+#[test]
+fn calls_on_a_collection_that_is_dropped_meanwhile_say_that_it_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let builder = nearfield::Builder::new(folder.path().join("store").to_string_lossy());
+    let builder = builder.options(|options| {
+        options.log_file_bytes = 1 << 20;
+        options.checkpoint_bytes = 64 << 10;
+    });
+    let db = builder.open().unwrap();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let calls: [fn(&Collection, u64) -> nearfield::Result<()>; 4] = [
+            |docs, round| docs.upsert(batch(round % 7, round)).run().map(|_| ()),
+            |docs, _| docs.search(&[0.0; DIMENSION]).run().map(|_| ()),
+            |docs, _| docs.compact().map(|_| ()),
+            |docs, _| docs.flush().map(|_| ()),
+        ];
+        let mut threads = Vec::new();
+        for call in calls {
+            let (db, stop) = (&db, &stop);
+            threads.push(scope.spawn(move || {
+                for round in 0.. {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let called = db.collection("docs").and_then(|docs| call(&docs, round));
+                    if let Err(error) = called {
+                        assert_eq!(error.kind(), nearfield::ErrorKind::NotFound, "{error}");
+                    }
+                }
+            }));
+        }
+        let (db, stop) = (&db, &stop);
+        threads.push(scope.spawn(move || {
+            for number in 0.. {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                let to = folder.path().join(format!("snapshot-{number}"));
+                let taken = db
+                    .collection("docs")
+                    .and_then(|docs| docs.snapshot(to.to_string_lossy()));
+                match taken {
+                    Ok(_) => std::fs::remove_dir_all(to).unwrap(),
+                    Err(error) => {
+                        assert_eq!(error.kind(), nearfield::ErrorKind::NotFound, "{error}");
+                        assert!(!to.exists());
+                    }
+                }
+            }
+        }));
+        for round in 0..40 {
+            db.create_collection("docs", DIMENSION, Metric::Euclidean)
+                .unwrap();
+            std::thread::sleep(Duration::from_millis(round));
+            db.drop_collection("docs").unwrap();
+            if threads.iter().any(|thread| thread.is_finished()) {
+                break;
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}

@@ -124,6 +124,16 @@ impl Engine {
         open.get(name).cloned().ok_or_else(|| not_found(name))
     }
 
+    /// Runs `work` on a collection. What fails because the collection was dropped meanwhile,
+    /// and its files with it, fails as if it had been dropped before.
+    fn within<T>(&self, name: &str, work: impl FnOnce(&Collection) -> Result<T>) -> Result<T> {
+        let collection = self.collection(name)?;
+        work(&collection).map_err(|error| match collection.is_closed() {
+            true => not_found(name),
+            false => error,
+        })
+    }
+
     fn create_collection(&self, context: &Context, request: CreateCollection) -> Result<Created> {
         let mut catalog = self.catalog();
         let name = request.collection.clone();
@@ -298,16 +308,17 @@ impl Engine {
     }
 
     fn snapshot(&self, context: &Context, request: &Snapshot) -> Result<SnapshotTaken> {
-        let collection = self.collection(&request.collection)?;
         let name = &request.collection;
-        let destination = match &request.destination {
-            Some(destination) => PathBuf::from(destination),
-            None => {
-                let sequence = collection.view().sequence;
-                snapshots_directory(&self.root).join(format!("{name}-{sequence}"))
-            }
-        };
-        crate::copy::snapshot(&self.io, context, &collection, &destination)
+        self.within(name, |collection| {
+            let destination = match &request.destination {
+                Some(destination) => PathBuf::from(destination),
+                None => {
+                    let sequence = collection.view().sequence;
+                    snapshots_directory(&self.root).join(format!("{name}-{sequence}"))
+                }
+            };
+            crate::copy::snapshot(&self.io, context, collection, &destination)
+        })
     }
 }
 
@@ -325,36 +336,31 @@ impl Service for Engine {
             }
             Request::ListCollections(_) => Response::ListCollections(self.list_collections()),
             Request::DescribeCollection(r) => {
-                Response::DescribeCollection(self.collection(&r.collection)?.describe())
+                Response::DescribeCollection(self.within(&r.collection, |c| Ok(c.describe()))?)
             }
             Request::Upsert(r) => {
-                Response::Upsert(self.collection(&r.collection)?.upsert(context, &r)?)
+                Response::Upsert(self.within(&r.collection, |c| c.upsert(context, &r))?)
             }
-            Request::Get(r) => Response::Get(self.collection(&r.collection)?.get(context, &r)?),
+            Request::Get(r) => Response::Get(self.within(&r.collection, |c| c.get(context, &r))?),
             Request::Delete(r) => {
-                Response::Delete(self.collection(&r.collection)?.delete(context, &r)?)
+                Response::Delete(self.within(&r.collection, |c| c.delete(context, &r))?)
             }
             Request::UpdateMetadata(r) => Response::UpdateMetadata(
-                self.collection(&r.collection)?
-                    .update_metadata(context, &r)?,
+                self.within(&r.collection, |c| c.update_metadata(context, &r))?,
             ),
-            Request::Search(r) => {
-                let collection = self.collection(&r.collection)?;
-                Response::Search(search(
-                    &collection,
-                    context,
-                    &r,
-                    self.options.search_threads,
-                )?)
+            Request::Search(r) => Response::Search(self.within(&r.collection, |c| {
+                search(c, context, &r, self.options.search_threads)
+            })?),
+            Request::Scan(r) => {
+                Response::Scan(self.within(&r.collection, |c| c.scan(context, &r))?)
             }
-            Request::Scan(r) => Response::Scan(self.collection(&r.collection)?.scan(context, &r)?),
-            Request::Count(r) => Response::Count(self.collection(&r.collection)?.count(&r)?),
+            Request::Count(r) => Response::Count(self.within(&r.collection, |c| c.count(&r))?),
             Request::Flush(r) => {
-                let sequence = self.collection(&r.collection)?.flush()?;
+                let sequence = self.within(&r.collection, Collection::flush)?;
                 Response::Flush(Flushed { sequence })
             }
             Request::Compact(r) => {
-                Response::Compact(self.collection(&r.collection)?.compact(context)?)
+                Response::Compact(self.within(&r.collection, |c| c.compact(context))?)
             }
             Request::Snapshot(r) => Response::Snapshot(self.snapshot(context, &r)?),
         };

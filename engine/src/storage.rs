@@ -56,6 +56,9 @@ impl Schema {
     }
 }
 
+/// `EMFILE` on Linux, macOS and the BSDs.
+const TOO_MANY_OPEN_FILES: i32 = 24;
+
 /// An error for a file operation that failed, with what to do next.
 pub(crate) fn error(doing: &str, path: &Path, error: &io::Error) -> Error {
     let path = path.display();
@@ -67,6 +70,9 @@ pub(crate) fn error(doing: &str, path: &Path, error: &io::Error) -> Error {
         io::ErrorKind::NotADirectory => "; choose a path that is a folder, or does not exist yet",
         io::ErrorKind::NotFound => "; check the path",
         io::ErrorKind::ReadOnlyFilesystem => "; the file system is read-only",
+        _ if error.raw_os_error() == Some(TOO_MANY_OPEN_FILES) => {
+            "; raise the limit on open files (`ulimit -n`): each log file and collection needs one"
+        }
         _ => "",
     };
     Error::new(

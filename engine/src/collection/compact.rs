@@ -1,5 +1,5 @@
 //! Compaction: log files are rewritten without the rows that later writes replaced or removed.
-//! Rows keep their numbers and writes theirs, so no index changes.
+//! Rows keep their numbers and writes theirs, so indexes only forget the rows that are gone.
 
 use std::collections::BTreeMap;
 use std::io::IoSlice;
@@ -66,6 +66,7 @@ impl Collection {
             }
             self.view.store(Arc::new(view));
         }
+        self.forget_dead_rows();
         self.checkpoint_into(&mut manifest)?;
         for file in view
             .files
@@ -81,6 +82,22 @@ impl Collection {
             bytes_before,
             bytes_after,
         })
+    }
+
+    /// Takes the rows that are dead by now out of the indexes.
+    fn forget_dead_rows(&self) {
+        let view = self.view();
+        self.tail.forget(&view);
+        let dead = view.tombstones.to_bitmap();
+        let paths: Vec<Box<str>> = {
+            let mut fields = self.fields_mut();
+            fields.forgotten = view.sequence;
+            fields.fields.keys().cloned().collect()
+        };
+        // Writers and readers wait for one field at most.
+        for path in paths {
+            self.fields_mut().forget(&path, &dead);
+        }
     }
 
     /// Writes the next generation of a file, without its dead rows.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use roaring::RoaringBitmap;
+
 /// Entries that are kept unsorted before they become a run.
 const BUFFER_ENTRIES: usize = 1 << 10;
 /// Runs of this many entries are not merged any more, so that a merge never needs much memory.
@@ -72,6 +74,18 @@ impl Column {
             .iter()
             .flat_map(|run| run.iter())
             .chain(&self.buffer)
+    }
+
+    /// Leaves out the entries of rows. Runs that shrink are joined again.
+    pub(crate) fn forget(&mut self, dead: &RoaringBitmap) {
+        self.buffer.retain(|entry| !dead.contains(entry.row));
+        for run in std::mem::take(&mut self.runs) {
+            let left = run.iter().filter(|entry| !dead.contains(entry.row));
+            let left: Arc<[Entry]> = left.copied().collect();
+            if !left.is_empty() {
+                self.add_run(left);
+            }
+        }
     }
 
     /// Bytes that the column takes.

@@ -85,6 +85,27 @@ impl Field {
         }
     }
 
+    /// Leaves out rows.
+    pub(crate) fn forget(&mut self, dead: &RoaringBitmap) {
+        self.rows -= dead;
+        match &mut self.values {
+            Values::Few(bitmaps) => bitmaps.retain(|_, rows| {
+                *rows -= dead;
+                !rows.is_empty()
+            }),
+            Values::Many(columns) => {
+                columns.bools.iter_mut().for_each(|rows| *rows -= dead);
+                for column in [
+                    &mut columns.numbers,
+                    &mut columns.strings,
+                    &mut columns.times,
+                ] {
+                    column.forget(dead);
+                }
+            }
+        }
+    }
+
     /// Distinct values, if they are few.
     pub(crate) fn distinct(&self) -> Option<usize> {
         match &self.values {

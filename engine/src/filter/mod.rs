@@ -18,8 +18,8 @@ use leaves::Leaves;
 
 /// The metadata index of a collection: a [`Field`] per dotted path.
 ///
-/// It covers every row that was written, in ascending order; readers leave out rows that are
-/// dead or not yet part of their view.
+/// It covers every row that was written, in ascending order, but for dead ones that a compaction
+/// made it forget; readers leave out rows that are dead or not yet part of their view.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fields {
     pub(crate) fields: BTreeMap<Box<str>, Field>,
@@ -27,6 +27,9 @@ pub(crate) struct Fields {
     unindexed: BTreeMap<Box<str>, ()>,
     /// Some paths were not indexed and not noted either, for there are too many.
     pub(crate) overflowed: bool,
+    /// Rows that were dead after this write may be left out, so the index decides nothing for
+    /// views from before it.
+    pub(crate) forgotten: u64,
 }
 
 /// Unindexed paths that are noted by name.
@@ -70,6 +73,16 @@ impl Fields {
             self.fields.insert(path.into(), Field::default());
         }
         self.fields.get_mut(path)
+    }
+
+    /// Leaves rows out of a field, and the field if none is left.
+    pub(crate) fn forget(&mut self, path: &str, dead: &RoaringBitmap) {
+        if let Some(field) = self.fields.get_mut(path) {
+            field.forget(dead);
+            if field.rows.is_empty() {
+                self.fields.remove(path);
+            }
+        }
     }
 
     /// Whether rows may hold values at `path` that the index does not know of.
@@ -192,18 +205,16 @@ pub(crate) struct Selected {
 pub(crate) fn select(fields: &Fields, view: &View, filter: &Filter) -> Selected {
     let mut all = RoaringBitmap::new();
     all.insert_range(0..view.rows);
-    for (number, words) in view.tombstones.blocks() {
-        let first = number * crate::points::tombstones::BLOCK_ROWS;
-        for (position, word) in words.iter().enumerate().filter(|(_, word)| **word != 0) {
-            let base = first + position as u32 * 64;
-            crate::points::bits(*word).for_each(|bit| {
-                all.remove(base + bit);
-            });
+    all -= view.tombstones.to_bitmap();
+    let bounds = if view.sequence < fields.forgotten {
+        Bounds {
+            lower: RoaringBitmap::new(),
+            upper: all,
         }
-    }
-    Selected {
-        bounds: fields.bounds(filter, &all),
-    }
+    } else {
+        fields.bounds(filter, &all)
+    };
+    Selected { bounds }
 }
 
 impl Selected {

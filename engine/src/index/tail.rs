@@ -39,7 +39,7 @@ pub(crate) struct Chunk {
     groups: Box<[OnceLock<CodeGroup>]>,
     /// Groups that somebody has begun to code.
     claimed: AtomicU32,
-    /// Groups that are coded.
+    /// Groups that are coded, or all of whose rows are dead.
     coded: AtomicU32,
 }
 
@@ -79,6 +79,11 @@ impl Chunk {
         }
     }
 
+    /// Whether nobody codes any of its groups any more.
+    fn is_complete(&self) -> bool {
+        self.coded.load(Ordering::Acquire) == CHUNK_GROUPS as u32
+    }
+
     /// What a checkpoint keeps of the chunk: sample, centroid, and the coded groups.
     pub(crate) fn parts(&self) -> (u32, &[f32], impl Iterator<Item = (u32, &CodeGroup)>) {
         let groups = self.groups.iter().enumerate();
@@ -94,7 +99,25 @@ impl Chunk {
             chunk.put(number, group);
             chunk.claimed.fetch_max(number + 1, Ordering::AcqRel);
         }
+        let claimed = chunk.claimed.load(Ordering::Acquire);
+        chunk.coded.store(claimed, Ordering::Release);
         chunk
+    }
+
+    /// The chunk without the groups that are dead in a view, if there are such; its first row
+    /// is `first`.
+    fn without_dead(&self, view: &View, first: u32) -> Option<Chunk> {
+        let is_dead = |number: u32| is_dead(view, first + number * GROUP);
+        if !self.parts().2.any(|(number, _)| is_dead(number)) {
+            return None;
+        }
+        let chunk = Chunk::new(self.quantizer.clone(), self.sample);
+        for (number, group) in self.parts().2.filter(|(number, _)| !is_dead(*number)) {
+            chunk.put(number, group.clone());
+        }
+        chunk.claimed.store(CHUNK_GROUPS as u32, Ordering::Release);
+        chunk.coded.store(CHUNK_GROUPS as u32, Ordering::Release);
+        Some(chunk)
     }
 }
 
@@ -155,10 +178,11 @@ impl Tail {
                 return Ok(true);
             }
         }
-        let first = chunks.len() as u32 * CHUNK_ROWS;
-        if view.rows < first || view.rows - first < GROUP {
+        // The last chunk ends where row numbers do.
+        let first = (chunks.len() as u32).checked_mul(CHUNK_ROWS);
+        let Some(first) = first.filter(|first| view.rows.saturating_sub(*first) >= GROUP) else {
             return Ok(false);
-        }
+        };
         let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.chunks.load().len() == chunks.len() {
             let chunk = self.new_chunk(schema, view, first)?;
@@ -208,6 +232,10 @@ impl Tail {
         let base = first + group * GROUP;
         let mut values = vec![0.0; GROUP_ROWS * schema.dimension];
         let mut scales = [1.0; GROUP_ROWS];
+        if is_dead(view, base) {
+            chunk.coded.fetch_add(1, Ordering::AcqRel);
+            return Ok(());
+        }
         let live = (base..base + GROUP).filter(|row| view.is_live(*row));
         view.visit_vectors(schema, live, |row, vector, scale| {
             let position = (row - base) as usize;
@@ -255,10 +283,32 @@ impl Tail {
     /// Bytes that the codes take, about.
     pub(crate) fn memory_bytes(&self) -> usize {
         let chunks = self.chunks.load();
-        let groups: u32 = chunks
-            .iter()
-            .map(|chunk| chunk.coded.load(Ordering::Acquire))
-            .sum();
-        groups as usize * CodeGroup::byte_len(self.rotation.padded())
+        let groups: usize = chunks.iter().map(|chunk| chunk.parts().2.count()).sum();
+        groups * CodeGroup::byte_len(self.rotation.padded())
     }
+
+    /// Lets go of the codes of rows that are dead in a view, group by group. Chunks that others
+    /// may be coding are left as they are.
+    pub(crate) fn forget(&self, view: &View) {
+        let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut chunks = Vec::clone(&self.chunks.load());
+        let complete = chunks.len().saturating_sub(2);
+        for (number, chunk) in chunks.iter_mut().enumerate() {
+            if number >= complete && !chunk.is_complete() {
+                continue;
+            }
+            if let Some(rest) = chunk.without_dead(view, number as u32 * CHUNK_ROWS) {
+                *chunk = Arc::new(rest);
+            }
+        }
+        self.chunks.store(Arc::new(chunks));
+    }
+}
+
+/// Whether all rows of the group from `base` on are dead in a view.
+fn is_dead(view: &View, base: u32) -> bool {
+    view.rows.saturating_sub(base) >= GROUP
+        && (base..base + GROUP)
+            .step_by(64)
+            .all(|first| view.live_word(first) == 0)
 }

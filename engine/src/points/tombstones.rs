@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use roaring::RoaringBitmap;
+
 /// Rows per block.
 pub(crate) const BLOCK_ROWS: u32 = 1 << 16;
 const WORDS: usize = BLOCK_ROWS as usize / 64;
@@ -53,6 +55,16 @@ impl Tombstones {
     pub(crate) fn blocks(&self) -> impl Iterator<Item = (u32, &[u64; WORDS])> {
         let numbered = self.blocks.iter().enumerate();
         numbered.filter_map(|(number, words)| Some((number as u32, &**words.as_ref()?)))
+    }
+
+    /// The dead rows as another kind of bitmap.
+    pub(crate) fn to_bitmap(&self) -> RoaringBitmap {
+        let mut rows = RoaringBitmap::new();
+        for (number, words) in self.blocks() {
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            rows |= RoaringBitmap::from_lsb0_bytes(number * BLOCK_ROWS, &bytes);
+        }
+        rows
     }
 
     /// Puts back a block that [`blocks`](Self::blocks) gave.

@@ -59,7 +59,7 @@ pub(crate) fn scan(
         if let Some(chunk) = chunk {
             chunk.quantizer.query_into(&query.rotated, epsilon, code);
         }
-        let end = (base + CHUNK_ROWS).min(view.rows);
+        let end = base.saturating_add(CHUNK_ROWS).min(view.rows);
         for (number, first) in (base..end).step_by(GROUP_ROWS).enumerate() {
             let mut wanted = [0; WORDS];
             for (word, wanted) in wanted.iter_mut().enumerate() {

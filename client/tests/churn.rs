@@ -1,0 +1,74 @@
+//! What a collection takes follows its points, not its writes: compaction gives back the rest.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use nearfield::{
+    Batch, Collection, Durability, Filter, Metadata, MetadataColumn, Metric, Number, Value,
+};
+
+const POINTS: u64 = 10_000;
+const ROUNDS: u64 = 40;
+
+/// All points anew: one field of few values, one of many, one that only this round has.
+fn batch(round: u64) -> Batch<'static> {
+    let mut column = MetadataColumn::default();
+    let mut values = Vec::new();
+    for id in 0..POINTS {
+        let members = serde_json::json!({
+            "round": round, "place": id * ROUNDS + round, format!("only{}", round % 20): true,
+        });
+        column
+            .push(Some(&Metadata::try_from(members).unwrap()))
+            .unwrap();
+        values.extend([id as f32, round as f32]);
+    }
+    let ids: Vec<u64> = (0..POINTS).collect();
+    Batch::from_values(ids, values).metadata(column)
+}
+
+fn count(docs: &Collection, filter: Filter) -> u64 {
+    docs.count().filter(filter).run().unwrap().count
+}
+
+fn check(docs: &Collection, round: u64) {
+    let of_round = |round| Filter::eq("round", Value::Number(Number::from(round)));
+    assert_eq!(docs.count().run().unwrap().count, POINTS);
+    assert_eq!(count(docs, of_round(round)), POINTS);
+    assert_eq!(count(docs, of_round(round - 1)), 0);
+    let place = Value::Number(Number::from(7 * ROUNDS + round));
+    assert_eq!(count(docs, Filter::eq("place", place)), 1);
+    assert_eq!(count(docs, Filter::parse("place >= 0").unwrap()), POINTS);
+    for recall in [0.95, 1.0] {
+        let vector = [7.0, round as f32];
+        let search = docs.search(&vector).recall(recall);
+        let found = search.filter(of_round(round)).run().unwrap();
+        assert_eq!(found.results[0][0].id, 7_u64.into());
+        assert_eq!(found.results[0][0].score, 0.0);
+    }
+}
+
+#[test]
+fn memory_and_disk_do_not_grow_with_replaced_points() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let db = nearfield::connect(path.to_string_lossy()).unwrap();
+    let docs = db.create_collection("docs", 2, Metric::Euclidean).unwrap();
+    for round in 1..=ROUNDS {
+        let upsert = docs.upsert(batch(round)).durability(Durability::Os);
+        upsert.run().unwrap();
+        if round % 10 == 0 {
+            docs.compact().unwrap();
+            check(&docs, round);
+            // Every row ever written would take 13 MB at the end, and 5 MB the newest 131,072.
+            let memory = docs.describe().unwrap().memory_bytes;
+            assert!(memory < 5_000_000, "{memory}");
+        }
+    }
+    drop((docs, db));
+    let db = nearfield::connect(path.to_string_lossy()).unwrap();
+    let docs = db.collection("docs").unwrap();
+    check(&docs, ROUNDS);
+    docs.upsert(batch(ROUNDS + 1)).run().unwrap();
+    check(&docs, ROUNDS + 1);
+    assert_eq!(docs.describe().unwrap().fields.len(), 4);
+}
