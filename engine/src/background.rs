@@ -1,4 +1,5 @@
-//! The threads that work behind the writers' backs: one makes codes, one keeps the files.
+//! The threads that work behind the writers' backs: one makes codes, one makes files ahead and
+//! syncs, one writes checkpoints.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -80,6 +81,8 @@ impl Signal {
     }
 }
 
+/// How often a checkpoint is thought of while there are writes.
+const CHECKPOINT_DELAY: Duration = Duration::from_millis(50);
 /// Records that are checked per round after opening.
 const SCRUB_RECORDS: usize = 32;
 
@@ -97,6 +100,7 @@ impl Background {
         for (name, work) in [
             ("nearfield-codes", make_codes as Work),
             ("nearfield-files", keep_files),
+            ("nearfield-checkpoints", write_checkpoints),
         ] {
             let (signal, collections) = (signal.clone(), collections.clone());
             let thread = std::thread::Builder::new().name(name.to_owned());
@@ -157,8 +161,19 @@ fn keep_files(signal: &Signal, collections: &Collections) {
             if idle == IDLE_ROUNDS {
                 collection.sync_behind();
             }
+        }
+    }
+}
+
+fn write_checkpoints(signal: &Signal, collections: &Collections) {
+    let mut seen = 0;
+    let mut delay = None;
+    while let Some(writes) = signal.wait(seen, delay) {
+        for collection in collections() {
             // It is tried again after the next write; writers report a failing disk.
             let _tried_again = collection.checkpoint_if_due();
         }
+        delay = (writes != seen).then_some(CHECKPOINT_DELAY);
+        seen = writes;
     }
 }

@@ -315,7 +315,7 @@ impl Writer {
     /// writers wait for the disk it is filled with zeros: syncing bytes over zeros that are on
     /// disk takes half as long.
     pub(crate) fn wants_ahead(&self) -> Option<MakeAhead> {
-        if !self.place.io.writes_ahead() || self.position * 4 <= self.limit {
+        if !self.place.io.writes_ahead() || self.position == FILE_HEADER_BYTES {
             return None;
         }
         let number = self.file.header.number + 1;
