@@ -16,6 +16,8 @@ use crate::storage;
 const FIRST_FILE_BYTES: u64 = 1 << 20;
 /// Zeros are written ahead in steps of this many bytes.
 const ZERO_STEP: usize = 1 << 20;
+/// Bytes written per wait for the disk up to which writing zeros ahead pays.
+const ZEROS_PAY_BYTES: u64 = 128 << 10;
 /// Zeros for a file's header, whose sync then takes no longer than it must.
 const HEADER_ZEROS: u64 = 4_096;
 const PADDING: [u8; ALIGNMENT as usize] = [0; ALIGNMENT as usize];
@@ -312,14 +314,16 @@ impl Writer {
     }
 
     /// What makes the next file ahead, if it is time, so that no writer waits for that. Where
-    /// writers wait for the disk it is filled with zeros: syncing bytes over zeros that are on
-    /// disk takes half as long.
+    /// writers wait for the disk with little each, it is filled with zeros: syncing bytes over
+    /// zeros that are on disk takes half as long. Large writes fill the disk by themselves, and
+    /// would wait for the zeros.
     pub(crate) fn wants_ahead(&self) -> Option<MakeAhead> {
         if !self.place.io.writes_ahead() || self.position == FILE_HEADER_BYTES {
             return None;
         }
         let number = self.file.header.number + 1;
-        let zeros = if self.syncer.waits() > self.waits {
+        let waits = self.syncer.waits() - self.waits;
+        let zeros = if waits > 0 && self.position / waits < ZEROS_PAY_BYTES {
             self.place.planned_bytes(number)
         } else {
             HEADER_ZEROS
