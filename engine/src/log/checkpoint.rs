@@ -26,6 +26,9 @@ const MAGIC: [u8; 8] = *b"NFCHKPT\x01";
 const BLOCK_HEADER_BYTES: usize = 24;
 const BLOCK_BYTES_MAX: u64 = 1 << 36;
 
+/// Memory of a block's body that is kept for the next block.
+const BODY_BYTES_KEPT: usize = 4 << 20;
+
 const STATE: u32 = 1;
 const TOMBSTONES: u32 = 2;
 const RECORDS: u32 = 3;
@@ -172,7 +175,9 @@ impl Out<'_> {
 
     fn column(&mut self, column: &Column, rows: u32) -> &mut Self {
         let entries = || column.iter().filter(|entry| entry.row < rows);
-        self.u32(entries().count() as u32);
+        let count = entries().count();
+        self.body.reserve_exact(4 + count * size_of::<Entry>());
+        self.u32(count as u32);
         for entry in entries() {
             self.u64(entry.key).u32(entry.tag).u32(entry.row);
         }
@@ -217,6 +222,7 @@ impl Out<'_> {
         )?;
         self.position += (header.len() + self.body.len()) as u64;
         self.body.clear();
+        self.body.shrink_to(BODY_BYTES_KEPT);
         Ok(())
     }
 }
