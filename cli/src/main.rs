@@ -29,12 +29,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::arguments::{Arguments, GUIDE};
 use crate::failure::Failure;
 use crate::show::{Output, stderr_takes_colours};
 
 fn main() -> ExitCode {
+    raise_file_limit();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return explain(&error),
@@ -53,6 +55,18 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
+}
+
+/// A store keeps a file open per collection and per 64 MiB; the limit that programs begin with
+/// is often 1,024.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // A store with fewer files opens all the same.
+    let _best_effort = setrlimit(Resource::Nofile, raised);
 }
 
 /// Prints help where it was asked for, or what is wrong with the arguments.

@@ -354,7 +354,9 @@ impl Service for Engine {
             Request::Scan(r) => {
                 Response::Scan(self.within(&r.collection, |c| c.scan(context, &r))?)
             }
-            Request::Count(r) => Response::Count(self.within(&r.collection, |c| c.count(&r))?),
+            Request::Count(r) => {
+                Response::Count(self.within(&r.collection, |c| c.count(context, &r))?)
+            }
             Request::Flush(r) => {
                 let sequence = self.within(&r.collection, Collection::flush)?;
                 Response::Flush(Flushed { sequence })

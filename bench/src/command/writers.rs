@@ -148,7 +148,7 @@ pub(super) fn compare(
     }
     report.push(table);
     report
-        .note("each store was reopened: the count, a sample bit for bit and searches were checked");
+        .note("each store was reopened: the count and searches were checked, and a sample bit for bit where one writer wrote");
     Ok(report)
 }
 

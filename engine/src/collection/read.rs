@@ -80,7 +80,7 @@ impl Collection {
         let matching = request
             .filter
             .as_ref()
-            .map(|filter| self.matching(&view, filter))
+            .map(|filter| self.matching(context, &view, filter))
             .transpose()?;
         let mut rows: Box<dyn Iterator<Item = u32>> = match &matching {
             Some(matching) => {
@@ -101,19 +101,24 @@ impl Collection {
         Ok(Scanned { points, next })
     }
 
-    pub(crate) fn count(&self, request: &Count) -> Result<Counted> {
+    pub(crate) fn count(&self, context: &Context, request: &Count) -> Result<Counted> {
         let view = self.view();
         let count = match &request.filter {
-            Some(filter) => self.matching(&view, filter)?.len(),
+            Some(filter) => self.matching(context, &view, filter)?.len(),
             None => view.count(),
         };
         Ok(Counted { count })
     }
 
     /// The live rows of a view that match a filter.
-    pub(crate) fn matching(&self, view: &View, filter: &Filter) -> Result<RoaringBitmap> {
+    pub(crate) fn matching(
+        &self,
+        context: &Context,
+        view: &View,
+        filter: &Filter,
+    ) -> Result<RoaringBitmap> {
         let selected = select(&self.fields(), view, filter);
-        selected.rows(view, filter)
+        selected.rows(context, view, filter)
     }
 }
 

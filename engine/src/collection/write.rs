@@ -67,7 +67,7 @@ impl Collection {
         let outcome = match self.earlier(&writing, &id, Kind::Delete)? {
             Some(outcome) => outcome,
             None => {
-                let rows = self.resolve(&request.selection)?;
+                let rows = self.resolve(context, &request.selection)?;
                 self.append_delete(&mut writing, id, &rows)?
             }
         };
@@ -90,7 +90,7 @@ impl Collection {
         let outcome = match self.earlier(&writing, &id, Kind::UpdateMetadata)? {
             Some(outcome) => outcome,
             None => {
-                let rows = self.resolve(&request.selection)?;
+                let rows = self.resolve(context, &request.selection)?;
                 let batch = self.patched(&rows, &request.patch)?;
                 let prepared = self.prepare(Kind::UpdateMetadata, id, &batch)?;
                 self.append_rows(&mut writing, prepared)?
@@ -143,7 +143,7 @@ impl Collection {
     }
 
     /// The live rows of a selection, ascending.
-    fn resolve(&self, selection: &Selection<'_>) -> Result<Vec<u32>> {
+    fn resolve(&self, context: &Context, selection: &Selection<'_>) -> Result<Vec<u32>> {
         let view = self.view();
         match selection {
             Selection::Ids(ids) => {
@@ -154,7 +154,7 @@ impl Collection {
             }
             Selection::Filter(filter) => {
                 let selected = select(&self.fields(), &view, filter);
-                Ok(selected.rows(&view, filter)?.into_iter().collect())
+                Ok(selected.rows(context, &view, filter)?.into_iter().collect())
             }
         }
     }

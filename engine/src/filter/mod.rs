@@ -9,7 +9,7 @@ use std::ops::Bound;
 
 use nearfield_model::filter::{Condition, Matcher, Test};
 use nearfield_model::limits::{FIELD_BYTES_MAX, FIELDS_MAX};
-use nearfield_model::{FieldDescription, Filter, Result};
+use nearfield_model::{Context, FieldDescription, Filter, Result};
 use roaring::RoaringBitmap;
 
 use crate::points::View;
@@ -32,6 +32,8 @@ pub(crate) struct Fields {
     pub(crate) forgotten: u64,
 }
 
+/// Rows that are read from the log between two looks at the deadline.
+const CHECK_ROWS: usize = 1_024;
 /// Unindexed paths that are noted by name.
 const UNINDEXED_NOTED_MAX: usize = 4 * FIELDS_MAX;
 
@@ -219,11 +221,19 @@ pub(crate) fn select(fields: &Fields, view: &View, filter: &Filter) -> Selected 
 
 impl Selected {
     /// The live rows that match; rows that the index cannot decide are read from the log.
-    pub(crate) fn rows(self, view: &View, filter: &Filter) -> Result<RoaringBitmap> {
+    pub(crate) fn rows(
+        self,
+        context: &Context,
+        view: &View,
+        filter: &Filter,
+    ) -> Result<RoaringBitmap> {
         let Bounds { mut lower, upper } = self.bounds;
         let doubtful = upper - &lower;
         let matcher = Matcher::new(filter);
-        for row in doubtful {
+        for (position, row) in doubtful.into_iter().enumerate() {
+            if position % CHECK_ROWS == 0 {
+                context.check()?;
+            }
             if matcher.matches(view.metadata(row)?) {
                 lower.insert(row);
             }

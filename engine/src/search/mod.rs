@@ -36,7 +36,7 @@ pub(crate) fn search(
         .map(|(row, vector)| Query::new(collection, vector).map_err(|error| error.at_row(row)))
         .collect::<Result<Vec<Query<'_>>>>()?;
     let view = collection.view();
-    let plan = Plan::new(collection, &view, request)?;
+    let plan = Plan::new(collection, context, &view, request)?;
     let answer = |queries: &[Query<'_>]| -> Answers {
         let mut results = Vec::with_capacity(queries.len());
         for together in queries.chunks(QUERIES_TOGETHER) {

@@ -53,11 +53,16 @@ impl Mask {
 }
 
 impl Plan {
-    pub(crate) fn new(collection: &Collection, view: &View, request: &Search<'_>) -> Result<Plan> {
+    pub(crate) fn new(
+        collection: &Collection,
+        context: &Context,
+        view: &View,
+        request: &Search<'_>,
+    ) -> Result<Plan> {
         let matching = match &request.filter {
             Some(filter) => {
                 let selected = select(&collection.fields(), view, filter);
-                Some(selected.rows(view, filter)?)
+                Some(selected.rows(context, view, filter)?)
             }
             None => None,
         };
