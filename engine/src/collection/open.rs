@@ -111,7 +111,6 @@ impl Collection {
             start,
             ids_filled: false,
             collection: Parts {
-                schema: &schema,
                 view,
                 ids: IdMap::with_capacity(0),
                 fields: checkpoint.fields,
@@ -202,25 +201,24 @@ fn remove_leftovers(place: &Place, manifest: &Manifest) -> Result<()> {
 }
 
 /// A collection that is being loaded.
-struct Loading<'a> {
+struct Loading {
     /// The places of records that the checkpoint holds, by file.
     places: HashMap<u64, Vec<RecordPlace>>,
     outcomes: Outcomes,
     start: Start,
     ids_filled: bool,
-    collection: Parts<'a>,
+    collection: Parts,
 }
 
 /// What records are applied to: the parts of a collection that nobody else sees yet.
-struct Parts<'a> {
-    schema: &'a Schema,
+struct Parts {
     view: View,
     ids: IdMap,
     fields: Fields,
     seed: u64,
 }
 
-impl Replay for Loading<'_> {
+impl Replay for Loading {
     fn opened(&mut self, file: &Arc<LogFile>) -> Result<()> {
         if let Some(places) = self.places.remove(&file.header.number) {
             checkpoint::restore_places(file, places);
@@ -249,7 +247,7 @@ impl Replay for Loading<'_> {
     }
 }
 
-impl Loading<'_> {
+impl Loading {
     /// Fills the id map with the live rows of the checkpoint, before the first record.
     fn fill_ids(&mut self) -> Result<()> {
         if std::mem::replace(&mut self.ids_filled, true) || self.start == Start::default() {
@@ -272,7 +270,7 @@ impl Loading<'_> {
     }
 }
 
-impl Parts<'_> {
+impl Parts {
     fn rows(&mut self, file: &Arc<LogFile>, offset: u64, header: &Header) -> Result<()> {
         let place = RecordPlace::new(offset, header, true);
         // Rows that compaction dropped, between records and inside this one.
@@ -319,7 +317,6 @@ impl Parts<'_> {
                 None => self.ids.insert(hash, row),
             }
         }
-        debug_assert!(self.schema.dimension > 0);
         Ok(())
     }
 
