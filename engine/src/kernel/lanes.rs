@@ -63,7 +63,9 @@ macro_rules! leaf {
             moments: leaf::moments,
             fill_table: leaf::fill_table,
             scan_group,
+            scan_block: crate::kernel::scalar::scan_block,
             mask_below: leaf::mask_below,
+            tile_products: crate::kernel::scalar::tile_products,
         };
 
         /// The shared algorithms, compiled for this instruction set.
