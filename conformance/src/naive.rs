@@ -183,6 +183,8 @@ impl Contents {
             dead_rows: 0,
             memory_bytes: 0,
             damage: None,
+            write_delay_us: 0,
+            index: None,
             fields: Vec::new(),
         }
     }
@@ -318,6 +320,7 @@ impl Contents {
         });
         Ok(Found {
             results: results.collect(),
+            explained: None,
         })
     }
 

@@ -127,6 +127,8 @@ impl Collection {
                 .saturating_sub(view.count()),
             memory_bytes: memory as u64,
             damage: self.scrub.damage(),
+            write_delay_us: 0,
+            index: None,
             fields: fields.describe(),
         }
     }

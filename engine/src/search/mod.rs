@@ -52,7 +52,10 @@ pub(crate) fn search(
         None | Some(NonZeroUsize::MIN) => answer(&queries)?,
         Some(threads) => in_threads(&queries, threads, &answer)?,
     };
-    Ok(Found { results })
+    Ok(Found {
+        results,
+        explained: None,
+    })
 }
 
 /// The hits of each query, in order.
