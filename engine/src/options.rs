@@ -16,6 +16,11 @@ pub struct Options {
     /// A checkpoint is written once the log has grown by this many bytes and by an eighth;
     /// 64 MiB unless said otherwise.
     pub checkpoint_bytes: u64,
+    /// Points from which on a collection keeps an index; 20,000 unless said otherwise. Fewer are
+    /// searched by a scan of their codes.
+    pub index_rows: u32,
+    /// Rows that move into the index at a time, at most; 65,536 unless said otherwise.
+    pub index_batch_rows: u32,
     /// Whether background threads work (encoding, checkpoints, zeros written ahead). Off,
     /// the same work is done by the writers, in a fixed order: for simulations.
     pub background: bool,
@@ -29,6 +34,8 @@ impl Default for Options {
             search_threads: std::thread::available_parallelism().map_or(1, usize::from),
             log_file_bytes: 64 << 20,
             checkpoint_bytes: 64 << 20,
+            index_rows: 20_000,
+            index_batch_rows: 1 << 16,
             background: true,
         }
     }
