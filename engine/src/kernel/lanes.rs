@@ -63,15 +63,16 @@ macro_rules! leaf {
             moments: leaf::moments,
             fill_table: leaf::fill_table,
             scan_group,
-            scan_block: crate::kernel::scalar::scan_block,
+            scan_block,
             mask_below: leaf::mask_below,
-            tile_products: crate::kernel::scalar::tile_products,
+            tile_products: leaf::tile_products,
         };
 
         /// The shared algorithms, compiled for this instruction set.
         mod leaf {
-            use crate::kernel::{GROUP_ROWS, Moments};
-            use crate::kernel::{distance, hadamard, mask, moments, scalar, table};
+            use crate::kernel::lanes::Lanes;
+            use crate::kernel::{GROUP_ROWS, Moments, TILE};
+            use crate::kernel::{distance, hadamard, mask, moments, scalar, table, tiles};
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -126,6 +127,17 @@ macro_rules! leaf {
             ) -> [u64; GROUP_ROWS / 64] {
                 // SAFETY: compiled for the instruction set.
                 unsafe { mask::mask_below::<$lanes>(values, threshold) }
+            }
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn tile_products(
+                rows: &[f32],
+                dimension: usize,
+                tiles: &[f32],
+                out: &mut [f32],
+            ) {
+                const REGISTERS: usize = TILE / <$lanes as Lanes>::COUNT;
+                // SAFETY: compiled for the instruction set; lengths checked by `Kernel`.
+                unsafe { tiles::tile_products::<$lanes, REGISTERS>(rows, dimension, tiles, out) }
             }
         }
     };
