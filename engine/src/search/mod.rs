@@ -7,7 +7,7 @@ mod top_k;
 
 use std::num::NonZeroUsize;
 
-use nearfield_model::{Context, Found, Hit, Metric, Result, Search};
+use nearfield_model::{Context, Explanation, Found, Hit, Metric, Plan as Way, Result, Search};
 
 use crate::collection::Collection;
 use crate::collection::read::metadata;
@@ -52,9 +52,26 @@ pub(crate) fn search(
         None | Some(NonZeroUsize::MIN) => answer(&queries)?,
         Some(threads) => in_threads(&queries, threads, &answer)?,
     };
-    Ok(Found {
-        results,
-        explained: None,
+    let explained = match request.explain {
+        true => explain(&plan, &view, request.vectors.len()),
+        false => None,
+    };
+    Ok(Found { results, explained })
+}
+
+/// How exact plans were carried out; those that go by codes do not count what they look at.
+fn explain(plan: &Plan, view: &View, queries: usize) -> Option<Explanation> {
+    let (plan, matching, rows) = match plan {
+        Plan::ExactAll => (Way::ExactAll, None, view.count()),
+        Plan::Exact(rows) => (Way::Exact, Some(rows.len()), rows.len()),
+        Plan::Codes { .. } => return None,
+    };
+    Some(Explanation {
+        plan,
+        matching,
+        rows_compared: rows * queries as u64,
+        tail_rows: rows,
+        ..Explanation::default()
     })
 }
 
