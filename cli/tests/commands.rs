@@ -74,6 +74,37 @@ fn search_by_vector_file_and_likeness() {
 }
 
 #[test]
+fn a_search_explains_itself_if_asked() {
+    let place = albums();
+    let search = ["search", "data", "--vector", "1,0,0", "--limit", "2"];
+    assert_eq!(place.json(&search).get("explained"), None);
+    assert!(!place.ok(&search).contains("plan"));
+
+    let explained = [
+        &search[..],
+        &["--explain", "--probes", "3", "--rerank", "9"],
+    ]
+    .concat();
+    let found = place.json(&explained);
+    assert_eq!(ids(&found), [json!("kind-of-blue"), json!("giant-steps")]);
+    assert_eq!(found["explained"]["plan"], "exact_all");
+    assert_eq!(found["explained"]["rows_compared"], 4);
+    let text = place.ok(&explained);
+    let (hits, table) = text.split_once("\n\n").unwrap();
+    assert!(hits.contains("2 hits in"), "{text}");
+    assert!(
+        table.starts_with("plan      exact_all: every row exactly\n"),
+        "{text}"
+    );
+    assert!(table.contains("compared  4 vectors\n"), "{text}");
+
+    let filtered = [&search[..], &["--explain", "--filter", "year > 1959"]].concat();
+    let found = place.json(&filtered);
+    assert_eq!(found["explained"]["plan"], "exact");
+    assert_eq!(found["explained"]["matching"], 2);
+}
+
+#[test]
 fn search_refuses_what_cannot_be_found() {
     let place = albums();
     assert!(
@@ -90,6 +121,8 @@ fn search_refuses_what_cannot_be_found() {
     place.fails(1, &["search", "data", "--vector", "1,two,3"]);
     place.fails(1, &["search", "data", "--vector", "1,2,3", "--limit", "0"]);
     place.fails(1, &["search", "data", "--vector", "1,2,3", "--recall", "7"]);
+    place.fails(1, &["search", "data", "--vector", "1,2,3", "--probes", "0"]);
+    place.fails(1, &["search", "data", "--vector", "1,2,3", "--rerank", "0"]);
     place.fails(1, &["search", "data", "--vector-file", "nowhere.npy"]);
     place.write("broken.npy", "not an array");
     assert!(
