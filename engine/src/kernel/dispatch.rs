@@ -165,7 +165,7 @@ impl Kernel {
     }
 
     /// The estimated key of each row of a group, and its lower bound; see
-    /// [`Terms`](super::Terms) for the formula.
+    /// [`Terms`] for the formula.
     #[inline]
     pub fn scan_group(&self, scan: &Scan<'_>, estimates: &mut Estimates, lower: &mut Estimates) {
         assert!(scan.codes.len().is_multiple_of(32) && scan.table.len() == scan.codes.len() * 8);

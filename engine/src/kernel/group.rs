@@ -15,6 +15,7 @@
 //! So one shuffle looks up as many rows as a register has bytes; and where their sums are widened,
 //! first to the even and odd bytes of 16 bits, then to the low and high halves of 32 bits, each of
 //! the four registers holds consecutive rows.
+//! A block of 64 rows has one line per column, in the same order.
 //! (After "fast scan", André et al., VLDB 2015, with rows instead of tables across the lanes.)
 use super::{BlockRef, Line};
 

@@ -45,7 +45,8 @@ pub(super) unsafe trait Lanes: Copy {
 }
 
 /// Makes the functions and the table of one instruction set: `leaf!(name, Lanes, features,
-/// detected, scan)`. `detected` must be true only where all `features` are present.
+/// detected)`, where `scan_group` and `scan_block` are in scope. `detected` must be true only where
+/// all `features` are present.
 macro_rules! leaf {
     ($name:literal, $lanes:ty, $features:literal, $detected:expr) => {
         /// The operations of this instruction set.

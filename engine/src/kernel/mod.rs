@@ -1,8 +1,8 @@
 //! Distances, rotations and code scans: one scalar reference, one leaf per instruction set.
 //!
-//! `scalar` says what each operation means. `distance`, `hadamard`, `moments`, `table` and `mask` say it
-//! again over the small trait `Lanes`; `avx2`, `avx512` and `neon` are thin leaves under that
-//! trait, with a code scan of their own each. Unsafe code of the engine's arithmetic lives in
+//! `scalar` says what each operation means. `distance`, `hadamard`, `moments`, `table`, `mask` and
+//! `tiles` say it again over the small trait `Lanes`; `avx2`, `avx512` and `neon` are thin leaves
+//! under that trait, with a code scan of their own each. Unsafe code of the engine's arithmetic lives in
 //! this room alone, and every operation is tested against `scalar`.
 mod block;
 mod dispatch;
