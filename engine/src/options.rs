@@ -21,6 +21,9 @@ pub struct Options {
     pub index_rows: u32,
     /// Rows that move into the index at a time, at most; 65,536 unless said otherwise.
     pub index_batch_rows: u32,
+    /// Keeps no 8-bit codes of indexed vectors in memory, which take a byte per component: searches
+    /// then read more vectors from the log's files. False unless said otherwise.
+    pub lean: bool,
     /// Whether background threads work (encoding, checkpoints, zeros written ahead). Off,
     /// the same work is done by the writers, in a fixed order: for simulations.
     pub background: bool,
@@ -36,6 +39,7 @@ impl Default for Options {
             checkpoint_bytes: 64 << 20,
             index_rows: 20_000,
             index_batch_rows: 1 << 16,
+            lean: false,
             background: true,
         }
     }

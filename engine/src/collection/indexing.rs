@@ -13,6 +13,7 @@ use nearfield_model::{Context, Error, Result};
 use super::Collection;
 use crate::index::calibration::calibrate;
 use crate::index::coded::{CodedRows, rotate};
+use crate::index::fine::Piece;
 use crate::index::live::{Epoch, Live, workshop};
 use crate::index::model::Model;
 use crate::index::model_file;
@@ -37,6 +38,8 @@ const REST_SHARE: u32 = 256;
 const STEP_ROWS: u32 = 2_048;
 /// Rows that are assigned anew in one piece.
 const PIECE_ROWS: u32 = 1 << 18;
+/// Rows that get 8-bit codes at a time after opening.
+const BATCH_ROWS_FINE: u32 = 1 << 16;
 /// Rows without a list that writers may be ahead of the index.
 const BACKLOG_ROWS_MAX: u32 = 1 << 16;
 /// How long a writer waits for the index per batch, at most: an index that cannot be built must
@@ -68,7 +71,15 @@ impl Collection {
     pub(crate) fn upkeep_some(&self, at_rest: bool, stop: &Stop<'_>) -> bool {
         let stop = || self.is_closed() || stop();
         let _one_at_a_time = self.index.working();
-        self.ended(self.upkeep(at_rest, &stop), &stop)
+        let view = self.view();
+        let worked = self.ended(self.upkeep(at_rest, &stop), &stop);
+        let live = self.index.live();
+        if at_rest && !worked && !stop() && self.due(&live, &view, true).is_none() {
+            self.index
+                .settled
+                .store(view.sequence + 1, Ordering::Release);
+        }
+        worked
     }
 
     /// Notes how work ended; a failure is tried again after the next write.
@@ -130,14 +141,7 @@ impl Collection {
         };
         let view = self.view();
         let first = live.covered();
-        let waiting = view.rows.saturating_sub(first);
-        let batch = self.batch_rows(first);
-        let rest = (first / REST_SHARE).clamp(1, REST_ROWS_MAX);
-        let rows = if waiting >= batch {
-            batch
-        } else if at_rest && waiting >= rest {
-            waiting
-        } else {
+        let Some(rows) = self.due(&live, &view, at_rest) else {
             return Ok(false);
         };
         let segment = self.segment_of(&epoch.model, &view, first, first + rows, true, stop)?;
@@ -152,6 +156,19 @@ impl Collection {
         Ok(true)
     }
 
+    /// How many rows are to be drained next, if any are.
+    fn due(&self, live: &Live, view: &View, at_rest: bool) -> Option<u32> {
+        live.newest()?;
+        let covered = live.covered();
+        let waiting = view.rows.saturating_sub(covered);
+        let batch = self.batch_rows(covered);
+        if waiting >= batch {
+            return Some(batch);
+        }
+        let rest = (covered / REST_SHARE).clamp(1, REST_ROWS_MAX);
+        (at_rest && waiting >= rest).then_some(waiting)
+    }
+
     /// Makes a segment of the rows from `first` to `end`; `None` if told to stop.
     fn segment_of(
         &self,
@@ -163,15 +180,27 @@ impl Collection {
         stop: &Stop<'_>,
     ) -> Result<Option<Segment>> {
         let mut coded = CodedRows::default();
+        let mut fine =
+            (is_drain && !self.options.lean).then(|| Piece::new(first, end, model.padded()));
         for from in (first..end).step_by(STEP_ROWS as usize) {
             if stop() {
                 return Ok(None);
             }
             let to = end.min(from.saturating_add(STEP_ROWS));
-            coded.append(CodedRows::code(model, &self.schema, view, from, to)?);
+            coded.append(CodedRows::code(
+                model,
+                &self.schema,
+                view,
+                from,
+                to,
+                fine.as_mut(),
+            )?);
             if is_drain {
                 self.index.progress.store(to - first, Ordering::Release);
             }
+        }
+        if let Some(fine) = fine {
+            self.index.add_fine(fine);
         }
         self.syncer.check()?;
         self.syncer.sync_to(view.sequence)?;
@@ -196,6 +225,11 @@ impl Collection {
         };
         if self.merge_some(at_rest)? {
             return Ok(true);
+        }
+        if !self.options.lean
+            && let Some((from, to)) = self.index.fine().gap(live.covered(), BATCH_ROWS_FINE)
+        {
+            return self.code_fine(&view, from, to).map(|()| true);
         }
         let is_older = |segment: &&Arc<Segment>| segment.extent.epoch != newest.model.epoch;
         if let Some(older) = live.segments.iter().find(is_older) {
@@ -226,6 +260,21 @@ impl Collection {
             Some(worn) => self.merge(std::slice::from_ref(worn)).map(|()| true),
             None => Ok(false),
         }
+    }
+
+    /// Makes the 8-bit codes of rows that an earlier process drained.
+    fn code_fine(&self, view: &View, first: u32, end: u32) -> Result<()> {
+        let rotation = &self.tail.rotation;
+        let mut piece = Piece::new(first, end, rotation.padded());
+        let mut rotated = Floats::zeros(rotation.padded());
+        let live = (first..end).filter(|row| view.is_live(*row));
+        view.visit_vectors(&self.schema, live, |row, vector, scale| {
+            rotate(rotation, vector, scale, &mut rotated);
+            piece.put(row, &rotated, rotation.kernel());
+            Ok(())
+        })?;
+        self.index.add_fine(piece);
+        Ok(())
     }
 
     /// Trains an epoch on the rows that there are.

@@ -170,6 +170,7 @@ fn describe_index(index: &Index, live: &Live, view: &View) -> Option<IndexDescri
         older_epoch_rows: older.map(|segment| u64::from(segment.extent.rows())).sum(),
         segments: live.segments.len() as u64,
         bytes: segments().map(|segment| segment.bytes).sum(),
+        settled: index.settled.load(Ordering::Acquire) == view.sequence + 1,
         calibration: calibration.collect(),
         fault,
     })

@@ -435,7 +435,7 @@ fn deviations(
     nearest: &[Neighbour],
 ) -> Result<Vec<(f32, f32, u16)>> {
     let rows: Vec<u32> = nearest.iter().map(|neighbour| neighbour.row).collect();
-    let coded = CodedRows::code_some(model, schema, view, &rows)?;
+    let coded = CodedRows::code_some(model, schema, view, &rows, None)?;
     let squared = model
         .rotation
         .kernel()

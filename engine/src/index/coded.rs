@@ -3,6 +3,7 @@ use nearfield_model::Result;
 
 use super::Rotation;
 use super::cell::RowFactors;
+use super::fine::Piece;
 use super::model::Model;
 use crate::kernel::Floats;
 use crate::points::View;
@@ -26,17 +27,19 @@ impl CodedRows {
         view: &View,
         first: u32,
         end: u32,
+        fine: Option<&mut Piece>,
     ) -> Result<CodedRows> {
         let live: Vec<u32> = (first..end).filter(|row| view.is_live(*row)).collect();
-        CodedRows::code_some(model, schema, view, &live)
+        CodedRows::code_some(model, schema, view, &live, fine)
     }
 
-    /// Codes these rows, in this order.
+    /// Codes these rows, in this order; also in 8 bits if `fine` is given to take those.
     pub(crate) fn code_some(
         model: &Model,
         schema: &Schema,
         view: &View,
         rows: &[u32],
+        fine: Option<&mut Piece>,
     ) -> Result<CodedRows> {
         let padded = model.padded();
         let mut coded = CodedRows::default();
@@ -48,6 +51,11 @@ impl CodedRows {
             Ok(())
         })?;
         let rotated = &mut rotated[..coded.rows.len() * padded];
+        if let Some(fine) = fine {
+            for (row, rotated) in coded.rows.iter().zip(rotated.chunks_exact(padded)) {
+                fine.put(*row, rotated, model.rotation.kernel());
+            }
+        }
         model.assign(rotated, &mut coded.lists);
         coded.bits.resize(coded.rows.len() * padded / 8, 0);
         let rows = rotated.chunks_exact_mut(padded);

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Rotation;
 use super::calibration::Calibration;
+use super::fine::{Fine, Piece};
 use super::model::Model;
 use super::model_file;
 use super::segment::{Extent, Segment, Workshop, segment_path};
@@ -96,10 +97,16 @@ struct EpochRecord {
 #[derive(Debug)]
 pub(crate) struct Index {
     live: ArcSwap<Live>,
+    /// 8-bit codes, if they are kept.
+    fine: ArcSwap<Fine>,
+    /// Held while 8-bit codes are added.
+    adding: Mutex<()>,
     /// The number of the next segment; held while the document changes.
     next_number: Mutex<u64>,
     /// Rows of the batch under way that are coded.
     pub(crate) progress: AtomicU32,
+    /// The last write, plus one, after which nothing was left to do.
+    pub(crate) settled: AtomicU64,
     /// Microseconds that writers waited for the index.
     pub(crate) delayed_us: AtomicU64,
     fault: Mutex<Option<Error>>,
@@ -116,6 +123,18 @@ impl Index {
     /// The index as it is now.
     pub(crate) fn live(&self) -> Arc<Live> {
         self.live.load_full()
+    }
+
+    /// The 8-bit codes that there are now.
+    pub(crate) fn fine(&self) -> Arc<Fine> {
+        self.fine.load_full()
+    }
+
+    /// Adds 8-bit codes.
+    pub(crate) fn add_fine(&self, piece: Piece) {
+        let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        let fine = self.fine.load().with(piece);
+        self.fine.store(Arc::new(fine));
     }
 
     /// Why the last piece of work on the index failed, if it did.
@@ -200,7 +219,10 @@ impl Index {
         let index = Index {
             next_number: Mutex::new(record.next_number.max(1)),
             live: ArcSwap::from_pointee(live),
+            fine: ArcSwap::default(),
+            adding: Mutex::new(()),
             progress: AtomicU32::new(0),
+            settled: AtomicU64::new(0),
             delayed_us: AtomicU64::new(0),
             fault: Mutex::new(fault),
             work: Mutex::new(()),
@@ -320,7 +342,7 @@ impl Index {
         let live = self.live();
         let models = live.epochs.iter().map(|epoch| epoch.model.memory_bytes());
         let segments = live.segments.iter().map(|segment| segment.memory_bytes());
-        models.sum::<usize>() + segments.sum::<usize>()
+        models.sum::<usize>() + segments.sum::<usize>() + self.fine.load().memory_bytes()
     }
 
     /// Adds to the time that writers waited.

@@ -14,6 +14,8 @@ mod centroid;
 pub(crate) mod coded;
 mod codes;
 mod filling;
+pub(crate) mod fine;
+mod huge;
 pub(crate) mod live;
 pub(crate) mod model;
 pub(crate) mod model_file;

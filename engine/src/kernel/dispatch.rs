@@ -19,6 +19,7 @@ pub struct Kernel {
     pub(super) name: &'static str,
     pub(super) detected: fn() -> bool,
     pub(super) dot: unsafe fn(&[f32], &[f32]) -> f32,
+    pub(super) dot_i8: unsafe fn(&[i8], &[f32]) -> f32,
     pub(super) squared_euclidean: unsafe fn(&[f32], &[f32]) -> f32,
     pub(super) first_non_finite: unsafe fn(&[f32]) -> Option<usize>,
     pub(super) hadamard: unsafe fn(&mut [f32]),
@@ -150,6 +151,14 @@ impl Kernel {
         // SAFETY: a kernel is handed out only where its instruction set is present; lengths are as
         // `moments` wants them.
         unsafe { (self.moments)(residual, centroid, bits) }
+    }
+
+    /// The inner product of 8-bit components and a vector of the same length, a multiple of 64.
+    #[inline]
+    pub fn dot_i8(&self, codes: &[i8], vector: &[f32]) -> f32 {
+        assert!(codes.len() == vector.len() && codes.len().is_multiple_of(64));
+        // SAFETY: a kernel is handed out only where its instruction set is present.
+        unsafe { (self.dot_i8)(codes, vector) }
     }
 
     /// Fills a table of 16 partial sums, in units of the returned step, per four components of a

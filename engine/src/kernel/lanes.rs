@@ -54,6 +54,7 @@ macro_rules! leaf {
             name: $name,
             detected: || $detected,
             dot: leaf::dot,
+            dot_i8: leaf::dot_i8,
             squared_euclidean: leaf::squared_euclidean,
             first_non_finite: leaf::first_non_finite,
             hadamard: leaf::hadamard,
@@ -79,6 +80,10 @@ macro_rules! leaf {
             pub(super) unsafe fn dot(a: &[f32], b: &[f32]) -> f32 {
                 // SAFETY: compiled for the instruction set; lengths checked by `Kernel`.
                 unsafe { distance::dot::<$lanes>(a, b) }
+            }
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn dot_i8(codes: &[i8], vector: &[f32]) -> f32 {
+                scalar::dot_i8(codes, vector)
             }
             #[target_feature(enable = $features)]
             pub(super) unsafe fn squared_euclidean(a: &[f32], b: &[f32]) -> f32 {

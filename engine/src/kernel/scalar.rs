@@ -10,6 +10,7 @@ pub(super) const KERNEL: Kernel = Kernel {
     name: "scalar",
     detected: || true,
     dot,
+    dot_i8,
     squared_euclidean,
     first_non_finite,
     hadamard,
@@ -31,6 +32,26 @@ pub(super) const KERNEL: Kernel = Kernel {
 /// Inner product: eight running sums, then pairs of them.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     sum_by_eights(a, b, |x, y| x * y)
+}
+
+/// Inner product with 8-bit components: 64 running sums, then halves of them.
+#[inline(always)]
+pub(super) fn dot_i8(codes: &[i8], vector: &[f32]) -> f32 {
+    let mut sums = [0.0; 64];
+    let (codes, vector) = (codes.as_chunks::<64>().0, vector.as_chunks::<64>().0);
+    for (codes, vector) in codes.iter().zip(vector) {
+        for ((sum, code), value) in sums.iter_mut().zip(codes).zip(vector) {
+            *sum += f32::from(*code) * value;
+        }
+    }
+    let mut width = 32;
+    while width > 0 {
+        for i in 0..width {
+            sums[i] += sums[i + width];
+        }
+        width /= 2;
+    }
+    sums[0]
 }
 
 /// Squared euclidean distance: eight running sums, then pairs of them.

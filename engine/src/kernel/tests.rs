@@ -397,3 +397,17 @@ fn prefetching_any_row() {
         super::prefetch(&vec![0.0; length]);
     }
 }
+
+/// The reference against whole numbers, which are exact, and the others against the reference.
+#[test]
+fn products_with_8_bit_components() {
+    for length in [64, 128, 832] {
+        let codes: Vec<i8> = (0..length).map(|i| (i * 37 % 255) as u8 as i8).collect();
+        let vector: Vec<f32> = (0..length).map(|i| (i * 11 % 7) as f32 - 3.0).collect();
+        let pairs = codes.iter().zip(&vector);
+        let exact: f32 = pairs.map(|(code, value)| f32::from(*code) * value).sum();
+        for kernel in Kernel::all_supported() {
+            assert_eq!(kernel.dot_i8(&codes, &vector), exact, "{}", kernel.name());
+        }
+    }
+}

@@ -19,6 +19,8 @@ use crate::points::bits;
 const WORDS: usize = GROUP_ROWS / 64;
 /// Candidates that are reranked before the rest is looked through again.
 const RERANK_STEP: usize = 64;
+/// The same, where 8-bit codes leave few.
+const RERANK_STEP_FINE: usize = 16;
 
 /// Memory of one scan, kept for the next.
 #[derive(Default)]
@@ -75,9 +77,20 @@ pub(crate) fn scan(
         candidates.select_nth_unstable_by(most, by_estimate);
         candidates.truncate(most);
     }
-    let mut rest = &mut candidates[..];
+    if !ground.fine.is_empty() && reach.rerank.is_none() {
+        refine(ground, query, &mut scratch.found, trace);
+        let threshold = scratch.found.threshold().min(nearest.threshold());
+        let candidates = &mut scratch.found.rows;
+        candidates.retain(|candidate| candidate.lower <= threshold);
+    }
+    let rerank_step = if ground.fine.is_empty() {
+        RERANK_STEP
+    } else {
+        RERANK_STEP_FINE
+    };
+    let mut rest = &mut scratch.found.rows[..];
     while !rest.is_empty() {
-        let step = RERANK_STEP.max(nearest.limit()).min(rest.len());
+        let step = rerank_step.max(nearest.limit()).min(rest.len());
         if step < rest.len() {
             rest.select_nth_unstable_by(step - 1, |a, b| a.lower.total_cmp(&b.lower));
         }
@@ -96,6 +109,46 @@ pub(crate) fn scan(
     }
     trace.lap(Stage::Rerank);
     Ok(())
+}
+
+/// Bounds candidates by their 8-bit codes, most promising first, and leaves those that may be
+/// near still. Candidates without such codes stay as they are.
+fn refine(ground: &Ground<'_>, query: &Query<'_>, found: &mut Candidates, trace: &mut Trace) {
+    let limit = found.limit;
+    let mut candidates = std::mem::take(&mut found.rows);
+    found.begin(limit);
+    let fine_query = query.fine();
+    let mut rest = &mut candidates[..];
+    while !rest.is_empty() {
+        let step = RERANK_STEP.max(limit).min(rest.len());
+        if step < rest.len() {
+            rest.select_nth_unstable_by(step - 1, |a, b| a.lower.total_cmp(&b.lower));
+        }
+        let (first, others) = rest.split_at_mut(step);
+        for candidate in first.iter() {
+            ground.fine.prefetch(candidate.row);
+        }
+        for candidate in first.iter() {
+            trace.rows_refined += 1;
+            match ground.fine.bounds(candidate.row, &fine_query) {
+                Some((lower, upper)) => {
+                    if lower <= found.threshold() {
+                        found.push(candidate.row, (lower + upper) / 2.0, lower);
+                    }
+                }
+                None => found.push(candidate.row, candidate.estimate, candidate.lower),
+            }
+        }
+        let threshold = found.threshold();
+        let mut kept = 0;
+        for position in 0..others.len() {
+            if others[position].lower <= threshold {
+                others.swap(kept, position);
+                kept += 1;
+            }
+        }
+        rest = &mut others[..kept];
+    }
 }
 
 /// Looks at the codes of the rows that no segment covers.

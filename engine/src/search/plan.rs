@@ -12,6 +12,7 @@ use super::top_k::{Near, TopK};
 use super::trace::{Stage, Trace};
 use crate::collection::Collection;
 use crate::filter::select;
+use crate::index::fine::Fine;
 use crate::index::live::Live;
 use crate::index::tail::Chunk;
 use crate::points::View;
@@ -29,6 +30,7 @@ pub(crate) struct Ground<'a> {
     pub(crate) view: &'a View,
     pub(crate) chunks: Arc<Vec<Arc<Chunk>>>,
     pub(crate) live: Arc<Live>,
+    pub(crate) fine: Arc<Fine>,
 }
 
 impl<'a> Ground<'a> {
@@ -42,6 +44,7 @@ impl<'a> Ground<'a> {
             view,
             chunks,
             live,
+            fine: collection.index.fine(),
         }
     }
 }

@@ -21,6 +21,7 @@ const NAMES: [&str; 6] = ["filter", "prepare", "coarse", "scan", "rerank", "answ
 #[derive(Clone, Debug)]
 pub(crate) struct Trace {
     pub(crate) rows_scanned: u64,
+    pub(crate) rows_refined: u64,
     pub(crate) rows_compared: u64,
     pub(crate) lists_probed: u64,
     us: [f64; NAMES.len()],
@@ -33,6 +34,7 @@ impl Trace {
     pub(crate) fn new(timed: bool) -> Trace {
         Trace {
             rows_scanned: 0,
+            rows_refined: 0,
             rows_compared: 0,
             lists_probed: 0,
             us: [0.0; NAMES.len()],
@@ -58,6 +60,7 @@ impl Trace {
     /// Adds what another thread did.
     pub(crate) fn add(&mut self, other: &Trace) {
         self.rows_scanned += other.rows_scanned;
+        self.rows_refined += other.rows_refined;
         self.rows_compared += other.rows_compared;
         self.lists_probed += other.lists_probed;
         for (us, other) in self.us.iter_mut().zip(other.us) {
@@ -70,6 +73,7 @@ impl Trace {
         let stages = NAMES.iter().zip(self.us).filter(|(_, us)| *us > 0.0);
         Explanation {
             rows_scanned: self.rows_scanned,
+            rows_refined: self.rows_refined,
             rows_compared: self.rows_compared,
             lists_probed: self.lists_probed,
             stages: stages
