@@ -2,6 +2,7 @@
 
 mod compact;
 mod maintain;
+pub(crate) mod memory;
 mod open;
 pub(crate) mod read;
 mod scrub;
@@ -104,8 +105,8 @@ impl Collection {
     /// The schema and state, for people.
     pub(crate) fn describe(&self) -> Description {
         let view = self.view();
+        let memory_bytes = self.memory_bytes();
         let fields = self.fields();
-        let memory = self.ids().memory_bytes() + fields.memory_bytes() + self.tail.memory_bytes();
         Description {
             collection: self.name.clone(),
             dimension: self.schema.dimension,
@@ -125,7 +126,7 @@ impl Collection {
                 .map(|file| file.stored_rows())
                 .sum::<u64>()
                 .saturating_sub(view.count()),
-            memory_bytes: memory as u64,
+            memory_bytes,
             damage: self.scrub.damage(),
             write_delay_us: 0,
             index: None,
