@@ -466,3 +466,27 @@ fn a_store_in_use_is_named_as_locked() {
     drop(import.stdin.take());
     assert!(import.wait().unwrap().success());
 }
+
+#[test]
+fn a_memory_budget_refuses_imports_and_nothing_else() {
+    let place = albums();
+    place.write("many.npy", common::npy(&common::noise(20_000, 4), 4));
+    let import = ["import", "data", "many.npy", "-c", "many"];
+    let budget = ["--memory-budget", "500KiB"];
+    let error = place.fails(1, &[&import[..], &budget].concat());
+    assert!(error.contains("of the 512000 bytes"), "{error}");
+    assert!(error.contains("--memory-budget"), "{error}");
+    let count = place.json(&[&budget[..], &["count", "data", "-c", "many"]].concat());
+    let kept = count["count"].as_u64().unwrap();
+    assert!((1_000..20_000).contains(&kept), "{kept}");
+    let mut environment = place.command(&[&import[..], &["--json"]].concat());
+    environment.env("NEARFIELD_MEMORY_BUDGET", "64KiB");
+    let answer = common::Answer::of(environment.output().unwrap());
+    let error: Value = serde_json::from_str(&answer.err).unwrap();
+    assert_eq!(error["error"]["kind"], "out_of_memory");
+    place.ok(&["info", "data", "--memory-budget", "1KiB"]);
+    // With more of it the import goes on.
+    place.ok(&[&import[..], &["--memory-budget", "1GiB"]].concat());
+    let count = place.json(&["count", "data", "-c", "many"]);
+    assert_eq!(count["count"], 20_000);
+}

@@ -24,6 +24,14 @@ pub struct Options {
     /// Keeps no 8-bit codes of indexed vectors in memory, which take a byte per component: searches
     /// then read more vectors from the log's files. False unless said otherwise.
     pub lean: bool,
+    /// Bytes of memory that the engine may take for ids, codes, metadata indexes and requests
+    /// under way, over all collections; no bound unless said otherwise. Upserts, updates of
+    /// metadata and new collections that would go beyond are refused with `OutOfMemory`, and so
+    /// are searches whose results are larger than what is left, a sixteenth of the bound, and
+    /// 1 MiB. All else goes on. What is taken is counted now and then and estimated in between,
+    /// so the bound is kept to within a few percent. Files count where a store lives in memory;
+    /// the page cache does not count.
+    pub memory_bytes_max: Option<u64>,
     /// Whether background threads work (encoding, checkpoints, zeros written ahead). Off,
     /// the same work is done by the writers, in a fixed order: for simulations.
     pub background: bool,
@@ -40,6 +48,7 @@ impl Default for Options {
             index_rows: 20_000,
             index_batch_rows: 1 << 16,
             lean: false,
+            memory_bytes_max: None,
             background: true,
         }
     }

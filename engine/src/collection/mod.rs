@@ -3,6 +3,7 @@
 mod compact;
 pub(crate) mod indexing;
 mod maintain;
+pub(crate) mod memory;
 mod open;
 pub(crate) mod read;
 mod scrub;
@@ -107,12 +108,16 @@ impl Collection {
     /// The schema and state, for people.
     pub(crate) fn describe(&self) -> Description {
         let view = self.view();
+        let memory_bytes = self.memory_bytes();
         let fields = self.fields();
+<<<<<<< HEAD
         let memory = self.ids().memory_bytes()
             + fields.memory_bytes()
             + self.tail.memory_bytes()
             + self.index.memory_bytes();
         let live = self.index.live();
+=======
+>>>>>>> api
         Description {
             collection: self.name.clone(),
             dimension: self.schema.dimension,
@@ -132,7 +137,7 @@ impl Collection {
                 .map(|file| file.stored_rows())
                 .sum::<u64>()
                 .saturating_sub(view.count()),
-            memory_bytes: memory as u64,
+            memory_bytes,
             damage: self.scrub.damage(),
             write_delay_us: self.index.delayed_us.load(Ordering::Relaxed),
             index: describe_index(&self.index, &live, &view),

@@ -160,6 +160,9 @@ impl RecordPlace {
     }
 }
 
+/// Bytes that a place takes in memory, about: it stands in a list that grows by doubling.
+pub(crate) const RECORD_PLACE_BYTES: usize = size_of::<RecordPlace>() * 3 / 2;
+
 /// A file of the log, mapped, and the places of its rows.
 #[derive(Debug)]
 pub(crate) struct LogFile {
@@ -222,6 +225,11 @@ impl LogFile {
     /// Rows that the file stores, dead ones included.
     pub(crate) fn stored_rows(&self) -> u64 {
         self.stored.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of memory that the places of records take, about.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.records.count() * RECORD_PLACE_BYTES
     }
 
     /// The places of records with rows, in order.
