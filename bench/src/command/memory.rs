@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use nearfield::Durability;
+use nearfield::{Durability, Metric};
 use serde::{Deserialize, Serialize};
 
 use super::child;
@@ -171,12 +171,12 @@ impl Child {
             let collection = store::collection(&database)?;
             (database, collection)
         } else {
-            store::create(&self.store, self.dim)?
+            store::create(&self.store, self.dim, Metric::Euclidean)?
         };
         for first in (0..if self.reopen { 0 } else { self.vectors }).step_by(BATCH) {
             let count = BATCH.min(self.vectors - first);
             let columns = Columns::new(self.points, first, count)?;
-            let batch = columns.batch(&pool);
+            let batch = columns.batch(pool.slice(columns.first, columns.count));
             collection.upsert(batch).durability(Durability::Os).run()?;
         }
         store::wait_encoded(&collection)?;
