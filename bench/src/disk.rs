@@ -43,6 +43,12 @@ impl Usage {
     }
 }
 
+/// Bytes that are left on the file system of `path`.
+pub(crate) fn free_bytes(path: &Path) -> Result<u64> {
+    let system = rustix::fs::statvfs(path)?;
+    Ok(system.f_bavail * system.f_frsize)
+}
+
 /// All files below a folder.
 pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();

@@ -22,16 +22,26 @@ const QUERIES_MAX: usize = 10_000;
 pub(crate) struct Ask<'a> {
     pub(crate) recall: f32,
     pub(crate) filter: Option<&'a Filter>,
+    pub(crate) with_vectors: bool,
 }
 
-impl Ask<'_> {
+impl<'a> Ask<'a> {
+    pub(crate) fn new(recall: f64, filter: Option<&'a Filter>) -> Ask<'a> {
+        Ask {
+            recall: recall as f32,
+            filter,
+            with_vectors: false,
+        }
+    }
+
     /// One call.
     pub(crate) fn search<'v>(
         &self,
         collection: &Collection,
         vectors: impl Into<Vectors<'v>>,
     ) -> Result<Found> {
-        let mut search = collection.search(vectors).limit(LIMIT).recall(self.recall);
+        let search = collection.search(vectors).limit(LIMIT);
+        let mut search = search.recall(self.recall).with_vectors(self.with_vectors);
         if let Some(filter) = self.filter {
             search = search.filter(filter.clone());
         }

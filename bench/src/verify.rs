@@ -73,7 +73,7 @@ pub(crate) fn check_count(collection: &Collection, vectors: usize) -> Result<()>
 }
 
 /// Numbers below `end` by chance, and the last.
-fn sample(end: usize) -> Vec<usize> {
+pub(crate) fn sample(end: usize) -> Vec<usize> {
     let mut random = Random::new(3);
     let mut numbers: Vec<usize> = (0..SAMPLE.min(end)).map(|_| random.below(end)).collect();
     numbers.push(end - 1);

@@ -193,10 +193,7 @@ impl<'a> Leg<'a> {
         time: Duration,
     ) -> Result<Figures> {
         let case = self.case;
-        let ask = Ask {
-            recall: self.recall as f32,
-            filter: Some(&case.filter),
-        };
+        let ask = Ask::new(self.recall, Some(&case.filter));
         let answers = one_by_one(collection, &set.queries, ask, threads, time)?;
         case.check(&answers)?;
         let full = answers

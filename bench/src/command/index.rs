@@ -160,10 +160,7 @@ impl Index {
         series: &mut Option<(&mut Series, &str)>,
     ) -> Result<Leg> {
         let (database, collection) = store::create(path, set.base.dimension(), set.metric)?;
-        let ask = Ask {
-            recall: RECALL as f32,
-            filter: None,
-        };
+        let ask = Ask::new(RECALL, None);
         let beside = Beside::new(&collection, &set.queries, ask);
         let stop = AtomicBool::new(false);
         let watching = AtomicBool::new(series.is_some());

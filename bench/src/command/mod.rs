@@ -1,6 +1,7 @@
 //! The commands.
 
 mod child;
+mod churn;
 mod data;
 mod filtered;
 mod index;
@@ -46,6 +47,8 @@ enum Command {
     Queries(queries::Queries),
     /// Searches with filters, independent of the vectors and not
     Filtered(filtered::Filtered),
+    /// Searches while points are removed, added again and updated at full speed
+    Churn(churn::Churn),
     /// Peak memory per vector
     Memory(memory::Memory),
     /// Opening after the process was killed
@@ -73,6 +76,7 @@ pub fn run(program: Program) -> Result<()> {
         Command::Index(command) => command.run()?,
         Command::Queries(command) => command.run()?,
         Command::Filtered(command) => command.run()?,
+        Command::Churn(command) => command.run()?,
         Command::Memory(command) => command.run()?,
         Command::Reopen(command) => command.run()?,
         Command::Kernels(command) => command.run()?,

@@ -116,10 +116,7 @@ impl Queries {
             .collect();
         for round in 0..=self.rounds {
             for leg in &mut legs {
-                let ask = Ask {
-                    recall: leg.recall as f32,
-                    filter: None,
-                };
+                let ask = Ask::new(leg.recall, None);
                 // The first round warms up.
                 let time = if round == 0 { time / 4 } else { time };
                 let answers = match leg.way {

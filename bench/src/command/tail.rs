@@ -23,7 +23,7 @@ use crate::statistics::{mean, percentile};
 use crate::store;
 use scan::BareScan;
 
-const RECALLS: [f32; 3] = [0.95, 0.99, 1.0];
+const RECALLS: [f64; 3] = [0.95, 0.99, 1.0];
 
 /// Searches of rows that no index covers, next to a bare scan of their codes
 #[derive(Args, Debug, Serialize)]
@@ -167,7 +167,7 @@ impl Tail {
     /// All queries in one call, by one thread and by all.
     fn together(&self, path: &std::path::Path, set: &Set, title: &str) -> Result<Table> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut rates: Vec<(usize, f32, Vec<f64>)> = Vec::new();
+        let mut rates: Vec<(usize, f64, Vec<f64>)> = Vec::new();
         for round in 0..=self.rounds {
             for threads in [1, cores] {
                 let database = store::open(path, Some(threads))?;
@@ -193,7 +193,7 @@ impl Tail {
         for (threads, recall, its) in rates {
             table.row(vec![
                 threads.to_string().into(),
-                f64::from(recall).into(),
+                recall.into(),
                 Cell::spread(its),
             ]);
         }
@@ -202,11 +202,8 @@ impl Tail {
 }
 
 /// All queries in one call; gives queries/s.
-fn search_all(collection: &Collection, set: &Set, recall: f32) -> Result<f64> {
-    let ask = Ask {
-        recall,
-        filter: None,
-    };
+fn search_all(collection: &Collection, set: &Set, recall: f64) -> Result<f64> {
+    let ask = Ask::new(recall, None);
     Ok(together(collection, &set.queries, ask, Duration::ZERO)?.rate())
 }
 
@@ -214,7 +211,7 @@ fn search_all(collection: &Collection, set: &Set, recall: f32) -> Result<f64> {
 struct Leg<'a> {
     label: String,
     filter: Option<&'a Filter>,
-    recall: f32,
+    recall: f64,
     ground: &'a Ground,
     found: f64,
     /// What each query took, by round.
@@ -223,7 +220,7 @@ struct Leg<'a> {
 }
 
 impl<'a> Leg<'a> {
-    fn new(label: String, filter: Option<&'a Filter>, recall: f32, ground: &'a Ground) -> Self {
+    fn new(label: String, filter: Option<&'a Filter>, recall: f64, ground: &'a Ground) -> Self {
         Leg {
             label,
             filter,
@@ -239,10 +236,7 @@ impl<'a> Leg<'a> {
     fn round(&mut self, collection: &Collection, set: &Set) -> Result<Vec<f64>> {
         let mut times = Vec::with_capacity(set.queries.rows());
         let mut found = 0.0;
-        let ask = Ask {
-            recall: self.recall,
-            filter: self.filter,
-        };
+        let ask = Ask::new(self.recall, self.filter);
         for number in 0..set.queries.rows() {
             let (time, hits) = ask.one(collection, set.queries.row(number))?;
             times.push(time);
@@ -265,7 +259,7 @@ impl<'a> Leg<'a> {
             .collect();
         vec![
             self.label.clone().into(),
-            f64::from(self.recall).into(),
+            self.recall.into(),
             self.found.into(),
             over(&mean),
             over(&|times| percentile(times, 0.5)),
