@@ -106,6 +106,9 @@ impl Index {
         if self.batch == 0 || self.rounds == 0 {
             return Err("give at least one vector per batch and one round".into());
         }
+        if self.search && self.points.string_ids {
+            return Err("the recall of --search is counted by ids that are numbers".into());
+        }
         let place = Place::make(self.path.as_deref())?;
         let mut report = Report::new(
             "index",
