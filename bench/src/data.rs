@@ -55,6 +55,15 @@ pub(crate) struct Shape {
     pub(crate) descriptor: bool,
 }
 
+#[cfg(test)]
+impl Default for Shape {
+    fn default() -> Shape {
+        use clap::FromArgMatches;
+        let command = Shape::augment_args(clap::Command::new("test"));
+        Shape::from_arg_matches(&command.get_matches_from(["test"])).unwrap()
+    }
+}
+
 /// Which of the independent sets of rows of one distribution.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stream {
@@ -68,7 +77,7 @@ const FRAMES: u64 = 13;
 /// Clusters share frames, so that those of many dimensions stay small.
 const FRAMES_MAX: usize = 256;
 /// Components of descriptors are `value * DESCRIPTOR_SCALE + DESCRIPTOR_SHIFT`, cut to 0..=255.
-const DESCRIPTOR_SCALE: f32 = 25.0;
+pub(crate) const DESCRIPTOR_SCALE: f32 = 25.0;
 const DESCRIPTOR_SHIFT: f32 = 40.0;
 
 /// Makes rows of one [`Shape`] and dimension.

@@ -6,15 +6,23 @@
 mod clock;
 mod command;
 mod data;
+mod disk;
+mod ground;
 mod limit;
+mod load;
 mod machine;
+mod matching;
 mod npy;
 mod place;
 mod random;
 mod report;
 mod resident;
+mod rows;
+mod searches;
+mod set;
 mod statistics;
 mod store;
+mod threads;
 mod verify;
 mod workload;
 

@@ -1,4 +1,4 @@
-//! NumPy's file format, version 1: matrices of `float32` and `uint8`, and of `int32` to read.
+//! NumPy's file format, version 1: matrices of `float32` and `uint8`, and `int32` for row numbers.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
@@ -106,20 +106,8 @@ fn parse(header: &str) -> Option<(String, u64, u64)> {
 
 /// Writes a matrix, as bytes if `bytes` says so: its values are then whole and at most 255.
 pub(crate) fn write(path: &Path, matrix: &Matrix, bytes: bool) -> Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
     let kind = if bytes { "|u1" } else { "<f4" };
-    let mut header = format!(
-        "{{'descr': '{kind}', 'fortran_order': False, 'shape': ({}, {}), }}",
-        matrix.rows(),
-        matrix.columns
-    );
-    let padded = (10 + header.len() + 1).next_multiple_of(64) - 11;
-    header.extend(std::iter::repeat_n(' ', padded - header.len()));
-    header.push('\n');
-    file.write_all(MAGIC)?;
-    file.write_all(&[1, 0])?;
-    file.write_all(&(header.len() as u16).to_le_bytes())?;
-    file.write_all(header.as_bytes())?;
+    let mut file = begin(path, kind, matrix.rows(), matrix.columns)?;
     for value in &matrix.values {
         if bytes {
             file.write_all(&[*value as u8])?;
@@ -128,6 +116,30 @@ pub(crate) fn write(path: &Path, matrix: &Matrix, bytes: bool) -> Result<()> {
         }
     }
     Ok(file.flush()?)
+}
+
+/// Writes a matrix of row numbers.
+pub(crate) fn write_numbers(path: &Path, numbers: &[u32], columns: usize) -> Result<()> {
+    let mut file = begin(path, "<i4", numbers.len() / columns.max(1), columns)?;
+    for number in numbers {
+        file.write_all(&i32::try_from(*number)?.to_le_bytes())?;
+    }
+    Ok(file.flush()?)
+}
+
+/// A new file with the header of a matrix.
+fn begin(path: &Path, kind: &str, rows: usize, columns: usize) -> Result<BufWriter<File>> {
+    let mut file = BufWriter::new(File::create(path)?);
+    let mut header =
+        format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
+    let padded = (10 + header.len() + 1).next_multiple_of(64) - 11;
+    header.extend(std::iter::repeat_n(' ', padded - header.len()));
+    header.push('\n');
+    file.write_all(MAGIC)?;
+    file.write_all(&[1, 0])?;
+    file.write_all(&(header.len() as u16).to_le_bytes())?;
+    file.write_all(header.as_bytes())?;
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -146,6 +158,8 @@ mod tests {
             write(&path, &matrix, bytes).unwrap();
             assert_eq!(read(&path).unwrap(), matrix);
         }
+        write_numbers(&path, &[1, 2, 3, 4], 2).unwrap();
+        assert_eq!(read_numbers(&path).unwrap(), [[1, 2], [3, 4]]);
         std::fs::write(&path, b"\x93NUMPY\x01\x00\x02\x00{}").unwrap();
         assert!(read(&path).is_err());
     }

@@ -147,7 +147,7 @@ impl fmt::Display for Cell {
 }
 
 /// A number with about four digits that count, and thousands set apart.
-fn figure(number: f64) -> String {
+pub(crate) fn figure(number: f64) -> String {
     let decimals = match number.abs() {
         0.0 | 1000.0.. => 0,
         100.0.. => 1,

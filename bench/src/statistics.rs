@@ -64,6 +64,25 @@ pub(crate) fn fewest_in(ends: &[Duration], window: Duration) -> Option<usize> {
         .min()
 }
 
+/// How many of `ends` (ascending, from the start of a run) are in each window of `window` that
+/// begins at a multiple of `step` and ends within the run.
+pub(crate) fn counts_in(ends: &[Duration], window: Duration, step: Duration) -> Vec<usize> {
+    let last = ends.last().copied().unwrap_or_default();
+    let before = |time: Duration| ends.partition_point(|end| *end <= time);
+    (0..)
+        .map(|number| step * number)
+        .take_while(|start| *start + window <= last)
+        .map(|start| before(start + window) - before(start))
+        .collect()
+}
+
+/// What came after the first `passed` of `ends`, from the end of the last of these.
+pub(crate) fn ends_after(ends: &[Duration], passed: usize) -> Vec<Duration> {
+    let start = passed.checked_sub(1).and_then(|last| ends.get(last));
+    let start = start.copied().unwrap_or_default();
+    ends.iter().skip(passed).map(|end| *end - start).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,5 +104,19 @@ mod tests {
         assert_eq!(fewest_in(&ends, Duration::from_secs(1)), Some(0));
         assert_eq!(fewest_in(&ends, Duration::from_millis(1300)), Some(3));
         assert_eq!(fewest_in(&ends, Duration::from_secs(3)), None);
+    }
+
+    #[test]
+    fn windows_at_steps_are_counted() {
+        let ends: Vec<Duration> = [100, 200, 300, 1400, 1500]
+            .map(Duration::from_millis)
+            .to_vec();
+        let counts = |step| counts_in(&ends, Duration::from_secs(1), Duration::from_millis(step));
+        assert_eq!(counts(250), [3, 1, 2]);
+        assert!(counts_in(&[], Duration::from_secs(1), Duration::from_secs(1)).is_empty());
+        let after = ends_after(&ends, 3);
+        assert_eq!(after, [1100, 1200].map(Duration::from_millis));
+        assert_eq!(ends_after(&ends, 0), ends);
+        assert!(ends_after(&ends, 9).is_empty());
     }
 }

@@ -118,8 +118,9 @@ impl Columns {
             .collect()
     }
 
-    pub(crate) fn batch<'a>(&'a self, pool: &'a Pool) -> Batch<'a> {
-        let batch = Batch::new(self.ids.borrowed(), pool.slice(self.first, self.count));
+    /// The points of these columns with these vectors.
+    pub(crate) fn batch<'a>(&'a self, values: &'a [f32]) -> Batch<'a> {
+        let batch = Batch::new(self.ids.borrowed(), values);
         match &self.metadata {
             Some(column) => batch.metadata(column.borrowed()),
             None => batch,

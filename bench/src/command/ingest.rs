@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use nearfield::Durability;
+use nearfield::{Durability, Metric};
 use serde::Serialize;
 
 use crate::Result;
@@ -151,7 +151,7 @@ impl Ingest {
         durability: Durability,
     ) -> Result<Leg> {
         let path = place.fresh("store")?;
-        let (database, collection) = store::create(&path, self.dim)?;
+        let (database, collection) = store::create(&path, self.dim, Metric::Euclidean)?;
         let cpu = process_cpu();
         let ends = store::upsert_all(&collection, columns, pool, durability)?;
         let (outcome, encoded) = timed(|| store::wait_encoded(&collection));

@@ -1,19 +1,25 @@
 //! `memory`: peak anonymous memory per vector, each case in a process of its own.
 
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
-use nearfield::Durability;
+use nearfield::{Collection, Durability, Metric};
 use serde::{Deserialize, Serialize};
 
 use super::child;
 use crate::Result;
+use crate::data::{Generator, Shape, Stream};
 use crate::machine::Machine;
 use crate::place::Place;
 use crate::report::{Cell, Report, Table};
 use crate::resident::{Watch, anonymous_bytes, high_water_bytes};
-use crate::store;
-use crate::workload::{Columns, Points, Pool};
+use crate::store::{self, Indexed, Patience, wait_indexed};
+use crate::verify::check_count;
+use crate::workload::{Columns, Points};
 
 /// Peak memory per vector
 #[derive(Args, Debug, Serialize)]
@@ -24,6 +30,10 @@ pub(crate) struct Memory {
     dim: usize,
     #[arg(long, default_value_t = 2)]
     rounds: usize,
+    #[command(flatten)]
+    patience: Patience,
+    #[command(flatten)]
+    shape: Shape,
     /// The folder to work in, on a disk; by default where this program is
     #[arg(long)]
     #[serde(skip)]
@@ -31,8 +41,10 @@ pub(crate) struct Memory {
 }
 
 const BATCH: usize = 1_000;
-/// Few rows, so that the pool is small beside what is measured.
-const POOL_ROWS: usize = 10_000;
+/// Vectors that are generated before they are written to the file.
+const CHUNK_ROWS: usize = 10_000;
+/// How long a store is left alone before it is at rest.
+const REST: Duration = Duration::from_secs(2);
 
 const CASES: [(&str, Points); 3] = [
     (
@@ -63,6 +75,9 @@ const CASES: [(&str, Points); 3] = [
 pub(crate) struct Child {
     #[arg(long)]
     store: PathBuf,
+    /// The file of the vectors, `f32`.
+    #[arg(long)]
+    file: PathBuf,
     #[arg(long)]
     vectors: usize,
     #[arg(long)]
@@ -70,6 +85,8 @@ pub(crate) struct Child {
     /// Open the store that is there instead of filling a new one.
     #[arg(long)]
     reopen: bool,
+    #[command(flatten)]
+    patience: Patience,
     #[command(flatten)]
     points: Points,
 }
@@ -79,14 +96,17 @@ pub(crate) struct Child {
 struct Bytes {
     /// While vectors came in or the store was opened.
     peak: u64,
+    /// From then on until the index covered the rows.
+    indexing: u64,
     /// At rest afterwards.
     rest: u64,
     /// While it was closed, with a last checkpoint.
     closing: u64,
     /// What the store itself says.
     told: u64,
-    /// High-water mark of the process, the pool and mapped files included.
+    /// High-water mark of the process, mapped files included.
     high_water: u64,
+    indexed: Indexed,
 }
 
 impl Memory {
@@ -100,12 +120,16 @@ impl Memory {
             Machine::describe(place.path()),
             serde_json::to_value(self)?,
         );
+        let file = place.path().join("vectors");
+        self.write_vectors(&file)?;
         let columns = [
             "case",
             "ingest peak",
+            "peak until indexed",
             "at rest",
             "closing peak",
             "opening peak",
+            "then until indexed",
             "opened, at rest",
             "the store says",
             "VmHWM of ingest",
@@ -116,8 +140,8 @@ impl Memory {
             for ((_, points), its) in CASES.iter().zip(&mut rounds) {
                 let path = place.fresh("store")?;
                 its.push((
-                    self.case(&path, *points, false)?,
-                    self.case(&path, *points, true)?,
+                    self.case(&path, &file, *points, false)?,
+                    self.case(&path, &file, *points, true)?,
                 ));
             }
         }
@@ -128,9 +152,11 @@ impl Memory {
             table.row(vec![
                 (*name).into(),
                 over(|(filled, _)| filled.peak),
+                over(|(filled, _)| filled.peak.max(filled.indexing)),
                 over(|(filled, _)| filled.rest),
                 over(|(filled, _)| filled.closing),
                 over(|(_, opened)| opened.peak),
+                over(|(_, opened)| opened.indexing),
                 over(|(_, opened)| opened.rest),
                 over(|(filled, _)| filled.told),
                 over(|(filled, _)| filled.high_water),
@@ -140,12 +166,33 @@ impl Memory {
         report.note(
             "RssAnon, looked at every millisecond, less what it was before the store was opened",
         );
-        report.note("VmHWM counts the pool of vectors and the pages of the mapped log too");
+        report.note("at rest: 2 s after the index covers the rows");
+        report.note("VmHWM counts the pages of the mapped log too");
+        // The worst of the cases speaks for all.
+        let stores = rounds.iter().flatten().flat_map(|(a, b)| [a, b]);
+        if let Some(bytes) = stores.max_by_key(|bytes| bytes.indexed.unindexed) {
+            report.note(bytes.indexed.to_string());
+        }
         Ok(report)
     }
 
-    fn case(&self, path: &Path, points: Points, reopen: bool) -> Result<Bytes> {
+    /// Generates the vectors into a file, so that the processes that read them need no memory
+    /// for them.
+    fn write_vectors(&self, path: &Path) -> Result<()> {
+        let generator = Generator::new(&self.shape, self.dim);
+        let mut file = BufWriter::new(File::create(path)?);
+        for first in (0..self.vectors).step_by(CHUNK_ROWS) {
+            let count = CHUNK_ROWS.min(self.vectors - first);
+            let values = generator.rows(Stream::Base, first as u64, count);
+            file.write_all(bytemuck::cast_slice(&values))?;
+        }
+        Ok(file.flush()?)
+    }
+
+    fn case(&self, path: &Path, file: &Path, points: Points, reopen: bool) -> Result<Bytes> {
         let mut command = child::command("memory-child", path)?;
+        command.arg("--file").arg(file);
+        command.arg("--stall").arg(self.patience.stall.to_string());
         command.arg("--vectors").arg(self.vectors.to_string());
         command.arg("--dim").arg(self.dim.to_string());
         command.args(points.string_ids.then_some("--string-ids"));
@@ -161,7 +208,9 @@ impl Memory {
 
 impl Child {
     pub(crate) fn run(&self) -> Result<()> {
-        let pool = Pool::new(self.vectors.min(POOL_ROWS), self.dim, BATCH);
+        let file = File::open(&self.file)?;
+        // Not zeros, which the system would hand out as they are first written.
+        let mut values = vec![1.0; BATCH * self.dim];
         let watch = Watch::start();
         let before = anonymous_bytes();
         let above = |bytes: u64| bytes.saturating_sub(before);
@@ -171,30 +220,43 @@ impl Child {
             let collection = store::collection(&database)?;
             (database, collection)
         } else {
-            store::create(&self.store, self.dim)?
+            let (database, collection) = store::create(&self.store, self.dim, Metric::Euclidean)?;
+            self.fill(&collection, &file, &mut values)?;
+            (database, collection)
         };
-        for first in (0..if self.reopen { 0 } else { self.vectors }).step_by(BATCH) {
-            let count = BATCH.min(self.vectors - first);
-            let columns = Columns::new(self.points, first, count)?;
-            let batch = columns.batch(&pool);
-            collection.upsert(batch).durability(Durability::Os).run()?;
-        }
         store::wait_encoded(&collection)?;
-        let count = collection.count().run()?.count;
-        if count != self.vectors as u64 {
-            return Err(format!("{count} points are there, not {}", self.vectors).into());
-        }
+        check_count(&collection, self.vectors)?;
         let peak = above(watch.take_peak());
+        let indexed = wait_indexed(&collection, self.patience)?;
+        let indexing = above(watch.take_peak());
+        std::thread::sleep(REST);
         let rest = above(anonymous_bytes());
         let told = collection.describe()?.memory_bytes;
+        watch.take_peak();
         drop((collection, database));
         let bytes = Bytes {
             peak,
+            indexing,
             rest,
             closing: above(watch.take_peak()),
             told,
             high_water: high_water_bytes(),
+            indexed,
         };
         child::tell(&serde_json::to_string(&bytes)?)
+    }
+
+    /// Writes the vectors of a file; `values` has room for a batch.
+    fn fill(&self, collection: &Collection, file: &File, values: &mut [f32]) -> Result<()> {
+        for first in (0..self.vectors).step_by(BATCH) {
+            let count = BATCH.min(self.vectors - first);
+            let values = &mut values[..count * self.dim];
+            let bytes: &mut [u8] = bytemuck::cast_slice_mut(values);
+            file.read_exact_at(bytes, (first * self.dim * size_of::<f32>()) as u64)?;
+            let columns = Columns::new(self.points, first, count)?;
+            let batch = columns.batch(values);
+            collection.upsert(batch).durability(Durability::Os).run()?;
+        }
+        Ok(())
     }
 }

@@ -1,10 +1,14 @@
 //! The commands.
 
 mod child;
+mod churn;
 mod data;
+mod filtered;
+mod index;
 mod ingest;
 mod kernels;
 mod memory;
+mod queries;
 mod reopen;
 mod single;
 mod tail;
@@ -37,6 +41,14 @@ enum Command {
     Single(single::Single),
     /// Searches of rows that no index covers, next to a bare scan of their codes
     Tail(tail::Tail),
+    /// Vectors per second in large batches, until the index covers them
+    Index(index::Index),
+    /// Recall against queries per second, once the index covers the rows
+    Queries(queries::Queries),
+    /// Searches with filters, independent of the vectors and not
+    Filtered(filtered::Filtered),
+    /// Searches while points are removed, added again and updated at full speed
+    Churn(churn::Churn),
     /// Peak memory per vector
     Memory(memory::Memory),
     /// Opening after the process was killed
@@ -61,6 +73,10 @@ pub fn run(program: Program) -> Result<()> {
         Command::Writers(command) => command.run()?,
         Command::Single(command) => command.run()?,
         Command::Tail(command) => command.run()?,
+        Command::Index(command) => command.run()?,
+        Command::Queries(command) => command.run()?,
+        Command::Filtered(command) => command.run()?,
+        Command::Churn(command) => command.run()?,
         Command::Memory(command) => command.run()?,
         Command::Reopen(command) => command.run()?,
         Command::Kernels(command) => command.run()?,

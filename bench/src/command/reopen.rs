@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use nearfield::Durability;
+use nearfield::{Durability, Metric};
 use rustix::fs::{Advice, fadvise};
 use serde::Serialize;
 
 use super::child;
 use crate::Result;
 use crate::clock::{millis, process_cpu, timed};
+use crate::disk::files;
 use crate::machine::Machine;
 use crate::place::Place;
 use crate::report::{Cell, Report, Table};
@@ -163,7 +164,7 @@ impl Reopen {
 impl Child {
     pub(crate) fn run(&self) -> Result<()> {
         let pool = Pool::new(self.vectors, self.dim, BATCH);
-        let (database, collection) = store::create(&self.store, self.dim)?;
+        let (database, collection) = store::create(&self.store, self.dim, Metric::Euclidean)?;
         let columns = Columns::all(self.points, self.vectors, BATCH)?;
         store::upsert_all(&collection, &columns, &pool, Durability::Sync)?;
         child::tell(READY)?;
@@ -172,20 +173,6 @@ impl Child {
         drop(database);
         Err("nobody killed this process".into())
     }
-}
-
-/// All files below a folder.
-fn files(path: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(path)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            found.extend(files(&path)?);
-        } else {
-            found.push(path);
-        }
-    }
-    Ok(found)
 }
 
 fn holds_checkpoint(path: &Path) -> Result<bool> {

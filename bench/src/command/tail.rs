@@ -1,29 +1,29 @@
 //! `tail`: searches of rows that no index covers, next to a bare scan of their codes.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use nearfield::{Collection, Filter};
 use serde::Serialize;
 
-mod ground;
 mod scan;
-mod setup;
 
 use crate::Result;
-use crate::clock::{micros, timed};
 use crate::data::Shape;
+use crate::ground::{Ground, rows_of};
+use crate::load::load;
 use crate::machine::Machine;
+use crate::matching::{Matching, SHARES};
 use crate::place::Place;
 use crate::report::{Cell, Report, Table};
+use crate::searches::{Ask, together};
+use crate::set::{Files, Set};
 use crate::statistics::{mean, percentile};
 use crate::store;
-use ground::Ground;
 use scan::BareScan;
-use setup::{SHARES, Set};
 
-const LIMIT: usize = 10;
-const RECALLS: [f32; 3] = [0.95, 0.99, 1.0];
+const RECALLS: [f64; 3] = [0.95, 0.99, 1.0];
 
 /// Searches of rows that no index covers, next to a bare scan of their codes
 #[derive(Args, Debug, Serialize)]
@@ -39,14 +39,8 @@ pub(crate) struct Tail {
     queries: usize,
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Take the first rows of a .npy file (float32 or uint8) instead of generated ones
-    #[arg(long, requires = "query_file")]
-    #[serde(skip)]
-    data: Option<PathBuf>,
-    /// Query vectors for them
-    #[arg(long, requires = "data")]
-    #[serde(skip)]
-    query_file: Option<PathBuf>,
+    #[command(flatten)]
+    files: Files,
     /// Row numbers (int32) of the true nearest for all rows of the file; else they are computed
     #[arg(long, requires = "data")]
     #[serde(skip)]
@@ -74,10 +68,11 @@ impl Tail {
             serde_json::to_value(self)?,
         );
         for rows in self.rows.iter().copied() {
-            let set = match (&self.data, &self.query_file) {
-                (Some(base), Some(queries)) => Set::read(base, queries, rows)?,
-                _ => Set::generated(&self.shape, self.dim, rows, self.queries),
+            let set = match &self.files.data {
+                Some(base) => Set::read(base, self.files.query_file.as_deref(), Some(rows))?,
+                None => Set::generated(&self.shape, self.dim, rows, rows, self.queries),
             };
+            set.check_queries()?;
             let ground = match &self.truth {
                 Some(path) => Ground::read(&set, path)?,
                 None => Ground::of(&set, |_| true),
@@ -95,13 +90,16 @@ impl Tail {
         report: &mut Report,
     ) -> Result<()> {
         let path = place.fresh("store")?;
-        setup::fill(&path, set)?;
-        let title = format!("{} x {}", set.base.rows(), set.base.columns);
+        let rows = set.base.len();
+        let fields = SHARES.map(|share| Matching::independent(&share, rows));
+        drop(load(&path, set, rows, &fields.each_ref())?);
+        let title = set.size();
         let filters: Vec<(String, Filter, Ground)> = SHARES
             .iter()
-            .map(|share| {
-                let within = Ground::of(set, |row| share.holds(row));
-                (format!("{} match", share.label), share.filter(), within)
+            .zip(&fields)
+            .map(|(share, field)| {
+                let within = Ground::of(set, |row| field.holds(row));
+                (format!("{} match", share.label), field.filter(), within)
             })
             .collect();
         let mut legs = Vec::new();
@@ -169,7 +167,7 @@ impl Tail {
     /// All queries in one call, by one thread and by all.
     fn together(&self, path: &std::path::Path, set: &Set, title: &str) -> Result<Table> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut rates: Vec<(usize, f32, Vec<f64>)> = Vec::new();
+        let mut rates: Vec<(usize, f64, Vec<f64>)> = Vec::new();
         for round in 0..=self.rounds {
             for threads in [1, cores] {
                 let database = store::open(path, Some(threads))?;
@@ -177,8 +175,7 @@ impl Tail {
                 // The store was opened just now: the first call is not counted.
                 search_all(&collection, set, 0.95)?;
                 for recall in RECALLS {
-                    let seconds = search_all(&collection, set, recall)?;
-                    let rate = set.queries.rows() as f64 / seconds;
+                    let rate = search_all(&collection, set, recall)?;
                     if round == 0 {
                         rates.push((threads, recall, Vec::new()));
                     } else if let Some((.., its)) = rates
@@ -196,7 +193,7 @@ impl Tail {
         for (threads, recall, its) in rates {
             table.row(vec![
                 threads.to_string().into(),
-                f64::from(recall).into(),
+                recall.into(),
                 Cell::spread(its),
             ]);
         }
@@ -204,21 +201,17 @@ impl Tail {
     }
 }
 
-fn search_all(collection: &Collection, set: &Set, recall: f32) -> Result<f64> {
-    let queries = nearfield::Vectors::new(&set.queries.values[..], set.queries.columns)?;
-    let search = collection.search(queries).limit(LIMIT).recall(recall);
-    let (found, time) = timed(|| search.run());
-    if found?.results.len() != set.queries.rows() {
-        return Err("a search has too few answers".into());
-    }
-    Ok(time.as_secs_f64())
+/// All queries in one call; gives queries/s.
+fn search_all(collection: &Collection, set: &Set, recall: f64) -> Result<f64> {
+    let ask = Ask::new(recall, None);
+    Ok(together(collection, &set.queries, ask, Duration::ZERO)?.rate())
 }
 
 /// Searches of one kind.
 struct Leg<'a> {
     label: String,
     filter: Option<&'a Filter>,
-    recall: f32,
+    recall: f64,
     ground: &'a Ground,
     found: f64,
     /// What each query took, by round.
@@ -227,7 +220,7 @@ struct Leg<'a> {
 }
 
 impl<'a> Leg<'a> {
-    fn new(label: String, filter: Option<&'a Filter>, recall: f32, ground: &'a Ground) -> Self {
+    fn new(label: String, filter: Option<&'a Filter>, recall: f64, ground: &'a Ground) -> Self {
         Leg {
             label,
             filter,
@@ -243,16 +236,11 @@ impl<'a> Leg<'a> {
     fn round(&mut self, collection: &Collection, set: &Set) -> Result<Vec<f64>> {
         let mut times = Vec::with_capacity(set.queries.rows());
         let mut found = 0.0;
+        let ask = Ask::new(self.recall, self.filter);
         for number in 0..set.queries.rows() {
-            let query = set.queries.row(number);
-            let mut search = collection.search(query).limit(LIMIT).recall(self.recall);
-            if let Some(filter) = self.filter {
-                search = search.filter(filter.clone());
-            }
-            let (answer, time) = timed(|| search.run());
-            times.push(micros(time));
-            let hits = answer?.results.pop().unwrap_or_default();
-            found += self.ground.share_found(set, number, &hits);
+            let (time, hits) = ask.one(collection, set.queries.row(number))?;
+            times.push(time);
+            found += self.ground.share_found(set, number, &rows_of(&hits));
         }
         self.found = found / set.queries.rows() as f64;
         Ok(times)
@@ -271,7 +259,7 @@ impl<'a> Leg<'a> {
             .collect();
         vec![
             self.label.clone().into(),
-            f64::from(self.recall).into(),
+            self.recall.into(),
             self.found.into(),
             over(&mean),
             over(&|times| percentile(times, 0.5)),

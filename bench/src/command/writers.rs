@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use nearfield::{Collection, Durability};
+use nearfield::{Collection, Durability, Metric};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -185,7 +185,7 @@ fn limit(place: &Place, path: &Path, pool: &Pool, crowd: &Crowd, seconds: f64) -
 }
 
 fn crowded(path: &Path, pool: &Pool, crowd: &Crowd, seconds: f64) -> Result<Leg> {
-    let (database, collection) = store::create(path, pool.dimension)?;
+    let (database, collection) = store::create(path, pool.dimension, Metric::Euclidean)?;
     let barrier = Barrier::new(crowd.writers + 1);
     let until = Duration::from_secs_f64(seconds);
     let (start, cpu, latencies) = std::thread::scope(|scope| {
@@ -256,7 +256,7 @@ fn write(
     let mut number = writer;
     while start.elapsed() < until {
         let columns = Columns::new(Points::default(), number * crowd.batch, crowd.batch)?;
-        let batch = columns.batch(pool);
+        let batch = columns.batch(pool.slice(columns.first, columns.count));
         let call = Instant::now();
         collection
             .upsert(batch)

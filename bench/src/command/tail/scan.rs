@@ -7,8 +7,8 @@ use nearfield::Metric;
 use nearfield_engine::index::{CodeGroup, EPSILON, Quantizer, QueryCode, Rotation, centroid};
 
 use super::super::kernels::scan;
-use super::setup::Set;
 use crate::clock::{micros, timed};
+use crate::set::Set;
 
 /// Rows that share a centroid, as in the store.
 const CHUNK_ROWS: usize = 1 << 16;
@@ -21,9 +21,12 @@ pub(super) struct BareScan {
 
 impl BareScan {
     pub(super) fn new(set: &Set) -> BareScan {
-        let dimension = set.base.columns;
+        let (rows, dimension) = (set.base.len(), set.base.dimension());
         let rotation = Arc::new(Rotation::new(dimension, 1));
-        let chunks = set.base.values.chunks(CHUNK_ROWS * dimension).map(|chunk| {
+        let mut scratch = Vec::new();
+        let chunks = (0..rows).step_by(CHUNK_ROWS).map(|first| {
+            let count = CHUNK_ROWS.min(rows - first);
+            let chunk = set.base.slice(first, count, &mut scratch);
             let rows = || chunk.chunks_exact(dimension).map(|row| (row, 1.0));
             let mean = centroid(rows(), dimension);
             let quantizer = Quantizer::new(Metric::Euclidean, rotation.clone(), &mean);
