@@ -3,6 +3,7 @@
 use nearfield_model::{Context, Count, Result, Search, Selection, Storage, UpdateMetadata, Upsert};
 
 use super::Collection;
+use crate::index::fine::Piece;
 use crate::index::{CodeGroup, GROUP_ROWS};
 use crate::log::file::RECORD_PLACE_BYTES;
 use crate::points::id_map::SHARDS;
@@ -50,16 +51,23 @@ impl Collection {
         let paths: Vec<Box<str>> = self.fields().fields.keys().cloned().collect();
         let field_bytes = |path| self.fields().memory_bytes(path);
         let fields: usize = paths.iter().map(|path| field_bytes(path)).sum();
-        (records + ids + fields + self.tail.memory_bytes()) as u64
+        (records + ids + fields + self.tail.memory_bytes() + self.index.memory_bytes()) as u64
     }
 
     /// Bytes that count against the memory budget: [`memory_bytes`](Self::memory_bytes), codes
     /// that are still to be made, and files, where those are in memory.
     pub(crate) fn budget_bytes(&self) -> u64 {
         let view = self.view();
-        let codes = u64::from(self.tail.unencoded(view.rows)) * self.code_bytes();
+        let live = self.index.live();
+        let waiting = u64::from(view.rows.saturating_sub(live.covered()));
+        let codes = u64::from(self.tail.unencoded(view.rows)) * self.code_bytes()
+            + waiting * self.fine_bytes();
         let files: u64 = match self.place.io.is_memory() {
-            true => view.files.iter().map(|file| file.settled_bytes()).sum(),
+            true => {
+                let log = view.files.iter().map(|file| file.settled_bytes());
+                log.chain(live.segments.iter().map(|segment| segment.bytes))
+                    .sum()
+            }
             false => 0,
         };
         collection_bytes(self.schema.dimension) + self.memory_bytes() + codes + files
@@ -131,6 +139,7 @@ impl Collection {
             rows,
             passing_bytes: matrix + rows * PASSING_ROW_BYTES + metadata_bytes * PASSING_METADATA,
             row_bytes: self.code_bytes()
+                + self.fine_bytes()
                 + stored
                 + (kept + RECORD_PLACE_BYTES as u64).div_ceil(rows.max(1)),
         }
@@ -152,6 +161,14 @@ impl Collection {
     /// Bytes of the code of a row.
     fn code_bytes(&self) -> u64 {
         CodeGroup::byte_len(self.tail.rotation.padded()).div_ceil(GROUP_ROWS) as u64
+    }
+
+    /// Bytes of the 8-bit code of a row, if such are kept.
+    fn fine_bytes(&self) -> u64 {
+        match self.options.lean {
+            true => 0,
+            false => Piece::row_bytes(self.tail.rotation.padded()),
+        }
     }
 
     /// Bytes of the metadata of a row: what the log holds besides vectors, on average.

@@ -110,14 +110,7 @@ impl Collection {
         let view = self.view();
         let memory_bytes = self.memory_bytes();
         let fields = self.fields();
-<<<<<<< HEAD
-        let memory = self.ids().memory_bytes()
-            + fields.memory_bytes()
-            + self.tail.memory_bytes()
-            + self.index.memory_bytes();
         let live = self.index.live();
-=======
->>>>>>> api
         Description {
             collection: self.name.clone(),
             dimension: self.schema.dimension,

@@ -35,6 +35,11 @@ struct Factors {
 }
 
 impl Piece {
+    /// Bytes that a row takes.
+    pub(crate) fn row_bytes(padded: usize) -> u64 {
+        (padded + size_of::<Factors>()) as u64
+    }
+
     /// No codes yet for the rows from `first_row` to `end_row`.
     pub(crate) fn new(first_row: u32, end_row: u32, padded: usize) -> Piece {
         let rows = (end_row - first_row) as usize;
