@@ -163,6 +163,11 @@ impl ListedRows {
         ListedRows { listed, unlisted }
     }
 
+    /// Rows that are in no list.
+    pub(super) fn unlisted(&self) -> usize {
+        self.unlisted.len()
+    }
+
     /// Compares the rows of the nearest lists exactly, and those in no list.
     pub(super) fn compare(
         &self,

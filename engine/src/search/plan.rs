@@ -210,13 +210,19 @@ impl Plan {
             Way::ListedRows(_) => (model::Plan::ListedRows, false, true),
         };
         let newest = ground.live.newest();
-        let uncovered = ground.view.rows.saturating_sub(ground.live.covered());
+        let (covered, end) = (ground.live.covered(), ground.view.rows);
+        let tail_rows = match &self.way {
+            Way::ExactAll => ground.view.live_between(covered, end).into(),
+            Way::Exact(rows) => rows.range_cardinality(covered..end),
+            Way::Codes(_) => end.saturating_sub(covered).into(),
+            Way::ListedRows(rows) => rows.unlisted() as u64,
+        };
         Explanation {
             plan,
             matching: self.matching,
             lists: newest.map_or(0, |epoch| epoch.model.lists() as u64),
             segments: ground.live.segments.len() as u64,
-            tail_rows: if codes || lists { uncovered.into() } else { 0 },
+            tail_rows,
             epsilon: if codes { self.reach.epsilon } else { 0.0 },
             probes: match lists {
                 true => self.reach.probes.last().map_or(0, |probes| *probes as u64),
