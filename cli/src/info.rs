@@ -241,6 +241,7 @@ mod tests {
                 rows: 995_000,
                 dead_rows: 1_000,
                 older_epoch_rows: 4_000,
+                settled: false,
                 segments: 3,
                 bytes: 25_000_000,
                 calibration: Vec::new(),

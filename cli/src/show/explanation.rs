@@ -38,6 +38,12 @@ fn what(explained: &Explanation) -> Table {
         "scanned",
         plural(explained.rows_scanned, "code", "codes") + &bounds(explained.epsilon),
     );
+    if explained.rows_refined > 0 {
+        row(
+            "refined",
+            plural(explained.rows_refined, "8-bit code", "8-bit codes"),
+        );
+    }
     row(
         "compared",
         plural(explained.rows_compared, "vector", "vectors"),
@@ -93,6 +99,7 @@ mod tests {
             plan: Plan::Lists,
             matching: Some(12_000),
             rows_scanned: 40_000,
+            rows_refined: 500,
             rows_compared: 350,
             lists_probed: 16,
             lists: 1_024,
@@ -108,6 +115,7 @@ matching  12,000 rows
 lists     16 probed, 8 per vector asked for; there are 1,024, in 3 segments
 tail      1 row
 scanned   40,000 codes, with bounds 1.6 standard errors below the estimates
+refined   500 8-bit codes
 compared  350 vectors
   coarse    50 µs  25%
   scan    0.15 ms  75%

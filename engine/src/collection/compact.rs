@@ -49,6 +49,7 @@ impl Collection {
                 replaced.insert(file.header.number, Arc::new(new));
             }
         }
+        self.compact_index()?;
         if replaced.is_empty() {
             return Ok(Compacted {
                 files: 0,

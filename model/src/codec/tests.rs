@@ -194,7 +194,7 @@ fn explanation() -> impl Strategy<Value = Explanation> {
         Plan::ListedRows,
     ]);
     let stage = (text(), 0.0..1e9).prop_map(|(name, us)| SearchStage { name, us });
-    let counts = any::<[u64; 7]>();
+    let counts = any::<[u64; 8]>();
     let stages = vec(stage, 0..3);
     (plan, option::of(any::<u64>()), counts, component(), stages).prop_map(
         |(plan, matching, counts, epsilon, stages)| Explanation {
@@ -202,6 +202,7 @@ fn explanation() -> impl Strategy<Value = Explanation> {
             matching,
             rows_scanned: counts[0],
             rows_compared: counts[1],
+            rows_refined: counts[7],
             lists_probed: counts[2],
             lists: counts[3],
             segments: counts[4],
@@ -238,6 +239,7 @@ fn index() -> impl Strategy<Value = IndexDescription> {
             segments: counts[6],
             bytes: counts[7],
             calibration,
+            settled: counts[0] % 2 == 1,
             fault,
         },
     )

@@ -21,6 +21,9 @@ pub struct IndexDescription {
     pub segments: u64,
     /// Bytes of the segment files.
     pub bytes: u64,
+    /// Whether nothing is left to do until the next write: all rows but a few are in lists of the
+    /// newest epoch, and no epoch or merge is due.
+    pub settled: bool,
     /// What recalls that are asked for are translated to, by limit and recall, ascending.
     pub calibration: Vec<Calibration>,
     /// Why the last piece of work on the index failed; none if it did not.

@@ -12,6 +12,8 @@ pub struct Explanation {
     pub matching: Option<u64>,
     /// Codes looked at.
     pub rows_scanned: u64,
+    /// 8-bit codes looked at, of rows that the shorter codes left.
+    pub rows_refined: u64,
     /// Vectors compared exactly.
     pub rows_compared: u64,
     /// Lists probed.
