@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use nearfield::{
     Batch, Builder, Collection, Context, CreateCollection, Database, Durability, Error, ErrorKind,
@@ -138,6 +139,38 @@ fn files_of_a_store_in_memory_count() {
     assert_eq!(error.kind(), ErrorKind::OutOfMemory);
     assert!((1_000..=4_096).contains(&written), "{written}");
     assert!(docs.describe().unwrap().log_bytes <= 8 << 20);
+}
+
+#[test]
+fn codes_that_the_index_makes_later_count_already() {
+    let bytes = 6 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let builder = Builder::new(folder.path().join("store").to_string_lossy());
+    let builder = builder.options(|options| {
+        options.memory_bytes_max = Some(bytes);
+        options.index_rows = 4_000;
+    });
+    let db = builder.open().unwrap();
+    let docs = db
+        .create_collection("docs", 128, Metric::Euclidean)
+        .unwrap();
+    let (written, error) = fill(&docs, 0, 128);
+    assert_eq!(error.kind(), ErrorKind::OutOfMemory);
+    assert!(written > 8_000, "{written}");
+    let end = Instant::now() + Duration::from_secs(60);
+    let description = loop {
+        let description = docs.describe().unwrap();
+        assert!(description.memory_bytes <= bytes, "{description:?}");
+        let index = description.index.as_ref();
+        if index.is_some_and(|index| index.settled) {
+            break description;
+        }
+        assert!(Instant::now() < end, "{description:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    // An 8-bit code takes a byte per component.
+    assert!(description.memory_bytes > written * 128, "{description:?}");
+    assert_holds(&docs, 0..written);
 }
 
 #[test]

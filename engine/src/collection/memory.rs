@@ -6,6 +6,7 @@ use super::Collection;
 use crate::index::fine::Piece;
 use crate::index::{CodeGroup, GROUP_ROWS};
 use crate::log::file::RECORD_PLACE_BYTES;
+use crate::points::View;
 use crate::points::id_map::SHARDS;
 
 /// What a row takes while it is laid out for the log, its vector and metadata apart: its id
@@ -42,7 +43,8 @@ impl Need {
 }
 
 impl Collection {
-    /// Bytes of memory that ids, codes, metadata indexes and the places of records take, about.
+    /// Bytes of memory that ids, codes, the model of the index, metadata indexes and the places
+    /// of records take, about; codes in segment files are not among them.
     pub(crate) fn memory_bytes(&self) -> u64 {
         let view = self.view();
         let records: usize = view.files.iter().map(|file| file.memory_bytes()).sum();
@@ -51,22 +53,23 @@ impl Collection {
         let paths: Vec<Box<str>> = self.fields().fields.keys().cloned().collect();
         let field_bytes = |path| self.fields().memory_bytes(path);
         let fields: usize = paths.iter().map(|path| field_bytes(path)).sum();
-        (records + ids + fields + self.tail.memory_bytes() + self.index.memory_bytes()) as u64
+        let codes = self.tail.memory_bytes() + self.index.memory_bytes();
+        (records + ids + fields + codes) as u64
     }
 
     /// Bytes that count against the memory budget: [`memory_bytes`](Self::memory_bytes), codes
     /// that are still to be made, and files, where those are in memory.
     pub(crate) fn budget_bytes(&self) -> u64 {
         let view = self.view();
-        let live = self.index.live();
-        let waiting = u64::from(view.rows.saturating_sub(live.covered()));
-        let codes = u64::from(self.tail.unencoded(view.rows)) * self.code_bytes()
-            + waiting * self.fine_bytes();
+        let mut codes = u64::from(self.tail.unencoded(view.rows)) * self.code_bytes();
+        let made = self.index.memory_bytes() as u64;
+        codes += self.index_bytes(&view, 0).saturating_sub(made);
         let files: u64 = match self.place.io.is_memory() {
             true => {
-                let log = view.files.iter().map(|file| file.settled_bytes());
-                log.chain(live.segments.iter().map(|segment| segment.bytes))
-                    .sum()
+                let live = self.index.live();
+                let segments = live.segments.iter().map(|segment| segment.bytes);
+                let files = view.files.iter().map(|file| file.settled_bytes());
+                files.chain(segments).sum()
             }
             false => 0,
         };
@@ -135,13 +138,15 @@ impl Collection {
         };
         // A scalar takes up to 16 bytes in the index and rarely less in the text.
         let kept = metadata_bytes * if stored > 0 { 2 } else { 1 };
+        let view = self.view();
+        let index = self
+            .index_bytes(&view, rows)
+            .saturating_sub(self.index_bytes(&view, 0));
+        let shared = kept + index + RECORD_PLACE_BYTES as u64;
         Need {
             rows,
             passing_bytes: matrix + rows * PASSING_ROW_BYTES + metadata_bytes * PASSING_METADATA,
-            row_bytes: self.code_bytes()
-                + self.fine_bytes()
-                + stored
-                + (kept + RECORD_PLACE_BYTES as u64).div_ceil(rows.max(1)),
+            row_bytes: self.code_bytes() + stored + shared.div_ceil(rows.max(1)),
         }
     }
 
@@ -158,17 +163,35 @@ impl Collection {
         hits * hit
     }
 
-    /// Bytes of the code of a row.
-    fn code_bytes(&self) -> u64 {
-        CodeGroup::byte_len(self.tail.rotation.padded()).div_ceil(GROUP_ROWS) as u64
+    /// Bytes that the index takes once it has caught up with `more` rows than those of a view.
+    ///
+    /// A collection is indexed all at once when it has points enough. That is counted little by
+    /// little, from half so many points on, so that no write has to find room for all of it.
+    fn index_bytes(&self, view: &View, more: u64) -> u64 {
+        let padded = self.tail.rotation.padded() as u64;
+        // A centroid, twice, for some hundred rows.
+        let model = padded / 32;
+        // An 8-bit code per component, and three factors.
+        let fine = if self.options.lean {
+            0
+        } else {
+            Piece::row_bytes(self.tail.rotation.padded())
+        };
+        let rows = u64::from(view.rows) + more;
+        let points = (view.count() + more).max(1);
+        let enough = u64::from(self.options.index_rows);
+        let counted = match self.index.live().newest() {
+            None if points < enough => 2 * points.saturating_sub(enough / 2),
+            _ => points,
+        };
+        // Removed rows are indexed as well.
+        (u128::from(counted.min(points)) * u128::from(rows) / u128::from(points)) as u64
+            * (model + fine)
     }
 
-    /// Bytes of the 8-bit code of a row, if such are kept.
-    fn fine_bytes(&self) -> u64 {
-        match self.options.lean {
-            true => 0,
-            false => Piece::row_bytes(self.tail.rotation.padded()),
-        }
+    /// Bytes of the 1-bit code of a row of the tail.
+    fn code_bytes(&self) -> u64 {
+        CodeGroup::byte_len(self.tail.rotation.padded()).div_ceil(GROUP_ROWS) as u64
     }
 
     /// Bytes of the metadata of a row: what the log holds besides vectors, on average.

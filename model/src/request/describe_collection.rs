@@ -60,7 +60,8 @@ pub struct Description {
     pub log_bytes: u64,
     /// Rows in the log that a later write replaced or removed.
     pub dead_rows: u64,
-    /// Bytes of memory that ids, codes, metadata indexes and the places of records take, about.
+    /// Bytes of memory that ids, codes, the model of the index, metadata indexes and the places
+    /// of records take, about; codes in segment files are not among them.
     pub memory_bytes: u64,
     /// What the background check of the log found damaged, file and offset named; none as long
     /// as all that it has read is what was written.
