@@ -21,8 +21,14 @@ pub struct Options {
     pub index_rows: u32,
     /// Rows that move into the index at a time, at most; 65,536 unless said otherwise.
     pub index_batch_rows: u32,
-    /// Whether background threads work (encoding, checkpoints, zeros written ahead). Off,
-    /// the same work is done by the writers, in a fixed order: for simulations.
+    /// Rows per list of a newly trained index, about; 256 unless said otherwise.
+    pub index_list_rows: u32,
+    /// Points up to which a search compares all that may be found, without a look at codes; 512
+    /// unless said otherwise.
+    pub exact_rows: u32,
+    /// Whether background threads work (encoding, checkpoints, zeros written ahead, the index).
+    /// Off, the same work is done by the writers, in a fixed order, and what waits for a moment
+    /// without writes is done by `flush`: for simulations.
     pub background: bool,
 }
 
@@ -36,6 +42,8 @@ impl Default for Options {
             checkpoint_bytes: 64 << 20,
             index_rows: 20_000,
             index_batch_rows: 1 << 16,
+            index_list_rows: 256,
+            exact_rows: 512,
             background: true,
         }
     }

@@ -21,9 +21,8 @@ use crate::index::train::{Purpose, lists_for, sample_for, train};
 use crate::kernel::Floats;
 use crate::points::View;
 
-/// Rows per list when an epoch is trained; lists grow to four times as many before the next.
-const ROWS_PER_LIST: u64 = 256;
-/// A new epoch is trained when the collection is so many times as large as at the last.
+/// A new epoch is trained when the collection is so many times as large as at the last: lists
+/// grow to as many times the rows that they began with.
 const EPOCH_GROWTH: u64 = 4;
 /// A calibration is good for half to twice the rows that it was made with.
 const CALIBRATION_GROWTH: u64 = 2;
@@ -119,8 +118,11 @@ impl Collection {
     /// Rows at a time from the tail: more for a larger collection, as each segment has a piece
     /// of every list.
     fn batch_rows(&self, covered: u32) -> u32 {
-        let most = self.options.index_batch_rows.max(1);
-        (covered / 8).clamp(BATCH_ROWS_MIN.min(most), most)
+        (covered / 8).clamp(self.batch_rows_min(), self.options.index_batch_rows.max(1))
+    }
+
+    fn batch_rows_min(&self) -> u32 {
+        BATCH_ROWS_MIN.min(self.options.index_batch_rows.max(1))
     }
 
     fn drain(&self, at_rest: bool, stop: &Stop<'_>) -> Result<bool> {
@@ -231,7 +233,7 @@ impl Collection {
     /// Trains an epoch on the rows that there are.
     fn train(&self, view: &View, epoch: u64, stop: &Stop<'_>) -> Result<bool> {
         let rows = view.count();
-        let sampling = Sampling::new(epoch, rows);
+        let sampling = self.sampling(epoch, rows);
         let sampled = view.live_rows(0).filter(|row| sampling.takes(*row));
         let sampled: Vec<u32> = sampled.take(2 * sampling.wanted).collect();
         let rotation = &self.tail.rotation;
@@ -283,8 +285,12 @@ impl Collection {
         Ok(true)
     }
 
+    fn sampling(&self, epoch: u64, rows: u64) -> Sampling {
+        Sampling::new(epoch, rows, self.options.index_list_rows)
+    }
+
     fn calibrate_anew(&self, view: &View, newest: &Epoch, stop: &Stop<'_>) -> Result<bool> {
-        let sampling = Sampling::new(newest.model.epoch, newest.model.trained_rows);
+        let sampling = self.sampling(newest.model.epoch, newest.model.trained_rows);
         let spare = |row: u32| sampling.takes(row);
         let calibrated = calibrate(&newest.model, &self.schema, view, &spare, stop)?;
         let Some(calibration) = calibrated.map(Arc::new) else {
@@ -333,7 +339,7 @@ impl Collection {
     /// Merges segments if there are too many of one size.
     fn merge_some(&self, at_rest: bool) -> Result<bool> {
         let live = self.index.live();
-        let Some(parts) = due_for_merging(&live, at_rest) else {
+        let Some(parts) = due_for_merging(&live, self.batch_rows_min(), at_rest) else {
             return Ok(false);
         };
         self.merge(parts)?;
@@ -381,8 +387,8 @@ impl Collection {
     }
 }
 
-/// Segments that are to become one.
-fn due_for_merging(live: &Live, at_rest: bool) -> Option<&[Arc<Segment>]> {
+/// Segments that are to become one; the smallest are of about `batch_rows` rows.
+fn due_for_merging(live: &Live, batch_rows: u32, at_rest: bool) -> Option<&[Arc<Segment>]> {
     let newest = live.newest()?.model.epoch;
     let start = live
         .segments
@@ -403,8 +409,7 @@ fn due_for_merging(live: &Live, at_rest: bool) -> Option<&[Arc<Segment>]> {
         }
         return Some(&segments[from..]).filter(|due| due.len() > 1);
     }
-    let class =
-        |segment: &Arc<Segment>| (segment.extent.rows() / BATCH_ROWS_MIN).max(1).ilog2() / 2;
+    let class = |segment: &Arc<Segment>| (segment.extent.rows() / batch_rows).max(1).ilog2() / 2;
     let largest = segments.iter().map(class).max()?;
     (0..=largest).find_map(|size| {
         let mut runs = segments.split(|segment| class(segment) > size);
@@ -422,8 +427,8 @@ struct Sampling {
 }
 
 impl Sampling {
-    fn new(epoch: u64, rows: u64) -> Sampling {
-        let lists = lists_for(rows, ROWS_PER_LIST);
+    fn new(epoch: u64, rows: u64, list_rows: u32) -> Sampling {
+        let lists = lists_for(rows, list_rows.into());
         let wanted = sample_for(lists);
         Sampling {
             epoch,

@@ -38,7 +38,7 @@ pub(crate) struct Collection {
     pub(crate) name: String,
     pub(crate) schema: Schema,
     pub(crate) place: Place,
-    options: Options,
+    pub(crate) options: Options,
     writer: Mutex<Writing>,
     syncer: Arc<Syncer>,
     view: ArcSwap<View>,

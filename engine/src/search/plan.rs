@@ -16,8 +16,6 @@ use crate::index::live::Live;
 use crate::index::tail::Chunk;
 use crate::points::View;
 
-/// Up to so many matching rows are compared exactly without a look at their codes.
-const EXACT_ROWS_MIN: u64 = 512;
 /// A scan of all codes costs about as much as comparing this share of the rows exactly.
 const EXACT_SHARE: u64 = 64;
 /// Rows between two looks at the deadline.
@@ -118,11 +116,12 @@ impl Plan {
             None => None,
         };
         let count = matching.as_ref().map_or(view.count(), RoaringBitmap::len);
+        let few = count <= u64::from(ground.collection.options.exact_rows);
         let reach = reach(ground, request, count);
         let matched = matching.as_ref().map(RoaringBitmap::len);
         let costs = Costs::new(ground, &reach, count);
         let way = match matching {
-            None if request.recall >= 1.0 || count <= EXACT_ROWS_MIN => Way::ExactAll,
+            None if request.recall >= 1.0 || few => Way::ExactAll,
             None if ground.live.segments.is_empty()
                 && count <= u64::from(view.rows) / EXACT_SHARE =>
             {
@@ -131,7 +130,7 @@ impl Plan {
             None => Way::Codes(None),
             Some(rows)
                 if request.recall >= 1.0
-                    || count <= EXACT_ROWS_MIN
+                    || few
                     || costs.exact <= costs.codes.min(costs.listed_rows) =>
             {
                 Way::Exact(rows)
