@@ -1,6 +1,8 @@
 //! One collection: its log, points and indexes, kept in step.
 
 mod compact;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub(crate) mod indexing;
 mod maintain;
 mod open;
