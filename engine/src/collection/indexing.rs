@@ -4,6 +4,9 @@
 //! Each step makes files, then names them in the index's document, then shows them to searches:
 //! what a crash interrupts is made again. Segments cover only rows that are on disk.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -263,7 +266,7 @@ impl Collection {
         };
         let model = train(purpose, &sample[..count * padded]);
         drop(sample);
-        let spare = |row: u32| sampling.takes(row);
+        let spare = |row: u32| sampling.spares(row);
         let calibration = calibrate(&model, &self.schema, view, &spare, stop)?;
         let Some(calibration) = calibration else {
             return Ok(false);
@@ -291,7 +294,7 @@ impl Collection {
 
     fn calibrate_anew(&self, view: &View, newest: &Epoch, stop: &Stop<'_>) -> Result<bool> {
         let sampling = self.sampling(newest.model.epoch, newest.model.trained_rows);
-        let spare = |row: u32| sampling.takes(row);
+        let spare = |row: u32| sampling.spares(row);
         let calibrated = calibrate(&newest.model, &self.schema, view, &spare, stop)?;
         let Some(calibration) = calibrated.map(Arc::new) else {
             return Ok(false);
@@ -441,5 +444,10 @@ impl Sampling {
     fn takes(&self, row: u32) -> bool {
         let mut random = crate::index::random::SplitMix(self.epoch << 32 | u64::from(row));
         random.next() % self.one_in == 0
+    }
+
+    /// Whether a row does not play a query, as it was trained on. Where all were, all play.
+    fn spares(&self, row: u32) -> bool {
+        self.one_in > 1 && self.takes(row)
     }
 }

@@ -1,0 +1,58 @@
+//! The work on the index, step by step: what happens between two steps, and what a crash leaves.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use nearfield_model::Durability;
+
+use crate::collection::Collection;
+use crate::collection::fixture::{all_found, delete, open, open_at, options, upsert, work};
+use crate::io::SimulatedIo;
+use crate::options::Options;
+use crate::pause::with_hook;
+
+const ALL: u64 = 64;
+
+/// A collection whose points are all in the index.
+fn indexed(io: &SimulatedIo) -> Arc<Collection> {
+    let docs = Arc::new(open(io));
+    upsert(&docs, 0..ALL, 0, Durability::Sync);
+    work(&docs, true);
+    assert_eq!(docs.index.live().covered(), ALL as u32);
+    docs
+}
+
+fn ids(count: u64) -> Vec<u64> {
+    (0..count).collect()
+}
+
+/// Runs `run`, and `between` at its pause of this number.
+fn at_pause<T>(number: usize, between: impl Fn() + 'static, run: impl FnOnce() -> T) -> T {
+    let passed = Cell::new(0);
+    let hook = move || {
+        passed.set(passed.get() + 1);
+        if passed.get() == number + 1 {
+            between();
+        }
+    };
+    with_hook(hook, run)
+}
+
+#[test]
+fn the_smallest_index_is_calibrated_and_left_alone() {
+    for count in [1, 2, 5, 40] {
+        let tiny = Options {
+            index_rows: 1,
+            ..options()
+        };
+        let docs = open_at(&SimulatedIo::new(6), "/docs", tiny);
+        upsert(&docs, 0..count, 0, Durability::Os);
+        work(&docs, true);
+        assert_eq!(docs.index.live().covered(), count as u32);
+        assert_eq!(docs.index.live().epochs[0].calibration.rows, count);
+        assert_eq!(all_found(&docs, None), ids(count));
+        delete(&docs, 0..count, Durability::Os);
+        work(&docs, true);
+        assert_eq!(all_found(&docs, None), ids(0));
+    }
+}
