@@ -14,6 +14,7 @@ use crate::collection::Collection;
 use crate::filter::select;
 use crate::index::live::Live;
 use crate::index::tail::Chunk;
+use crate::pause::pause;
 use crate::points::View;
 
 /// A scan of all codes costs about as much as comparing this share of the rows exactly.
@@ -24,17 +25,21 @@ const CHECK_ROWS: usize = 65_536;
 /// What a search goes over: one moment of the collection.
 pub(crate) struct Ground<'a> {
     pub(crate) collection: &'a Collection,
-    pub(crate) view: &'a View,
+    pub(crate) view: Arc<View>,
     pub(crate) chunks: Arc<Vec<Arc<Chunk>>>,
     pub(crate) live: Arc<Live>,
 }
 
 impl<'a> Ground<'a> {
-    /// The ground of a search on `view`, which was taken before.
-    pub(crate) fn new(collection: &'a Collection, view: &'a View) -> Ground<'a> {
-        // The tail lets go of codes once the index has the rows: in this order, none is missed.
+    /// The ground of a search that begins now.
+    pub(crate) fn new(collection: &'a Collection) -> Ground<'a> {
+        // The tail lets go of codes once the index has the rows, and the index leaves out rows
+        // that were dead in a view of before: in this order, none is missed.
         let chunks = collection.tail.chunks();
+        pause();
         let live = collection.index.live();
+        pause();
+        let view = collection.view();
         Ground {
             collection,
             view,
@@ -107,7 +112,7 @@ impl Plan {
         request: &Search<'_>,
         trace: &mut Trace,
     ) -> Result<Plan> {
-        let view = ground.view;
+        let view = &*ground.view;
         let matching = match &request.filter {
             Some(filter) => {
                 let selected = select(&ground.collection.fields(), view, filter);
@@ -157,7 +162,7 @@ impl Plan {
         limit: usize,
         trace: &mut Trace,
     ) -> Result<Vec<Vec<Near>>> {
-        let view = ground.view;
+        let view = &*ground.view;
         let mut nearest: Vec<TopK<'_>> = queries.iter().map(|_| TopK::new(limit, view)).collect();
         let mut scratch = Scratch::default();
         match &self.way {

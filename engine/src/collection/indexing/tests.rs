@@ -39,6 +39,21 @@ fn at_pause<T>(number: usize, between: impl Fn() + 'static, run: impl FnOnce() -
 }
 
 #[test]
+fn points_that_are_replaced_during_a_search_are_found() {
+    for pause in 0..2 {
+        let docs = indexed(&SimulatedIo::new(1));
+        let writer = docs.clone();
+        let replace = move || {
+            upsert(&writer, 0..ALL, 1, Durability::Os);
+            work(&writer, true);
+        };
+        let found = at_pause(pause, replace, || all_found(&docs, None));
+        assert_eq!(found, ids(ALL), "pause {pause}");
+        assert_eq!(docs.index.live().covered(), 2 * ALL as u32, "pause {pause}");
+    }
+}
+
+#[test]
 fn the_smallest_index_is_calibrated_and_left_alone() {
     for count in [1, 2, 5, 40] {
         let tiny = Options {
