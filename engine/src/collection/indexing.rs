@@ -22,6 +22,7 @@ use crate::index::model_file;
 use crate::index::segment::{Extent, Segment};
 use crate::index::train::{Purpose, lists_for, sample_for, train};
 use crate::kernel::Floats;
+use crate::pause::pause;
 use crate::points::View;
 
 /// A new epoch is trained when the collection is so many times as large as at the last: lists
@@ -354,8 +355,14 @@ impl Collection {
         let Some(model) = parts.first().and_then(|part| live.model_of(part)) else {
             return Err(Error::internal("a segment without a model"));
         };
+        let view = self.view();
+        pause();
+        // Rows that are left out must not come back with a write that a power loss takes.
+        self.syncer.check()?;
+        self.syncer.sync_to(view.sequence)?;
         let number = self.index.take_number();
-        let merged = workshop(&self.place, model).merge(number, parts, &self.view())?;
+        let merged = workshop(&self.place, model).merge(number, parts, &view)?;
+        pause();
         self.replace(parts, vec![Arc::new(merged)])
     }
 

@@ -54,6 +54,19 @@ fn points_that_are_replaced_during_a_search_are_found() {
 }
 
 #[test]
+fn a_merge_forgets_no_row_that_a_power_loss_brings_back() {
+    let io = SimulatedIo::new(2);
+    let docs = indexed(&io);
+    delete(&docs, 0..ALL / 2, Durability::Os);
+    work(&docs, false);
+    assert_eq!(all_found(&docs, None).len() as u64, ALL / 2);
+    let after = io.crash_losing_all(2).unwrap();
+    let docs = open(&after);
+    let there = docs.view().count();
+    assert_eq!(all_found(&docs, None).len() as u64, there);
+}
+
+#[test]
 fn the_smallest_index_is_calibrated_and_left_alone() {
     for count in [1, 2, 5, 40] {
         let tiny = Options {
