@@ -278,15 +278,12 @@ impl Index {
         Ok(())
     }
 
-    /// Writes the document and the files of `live`, as far as they cover rows before `rows`,
-    /// into another folder; gives their bytes.
-    pub(crate) fn copy_to(&self, io: &dyn Io, directory: &Path, rows: u32) -> Result<u64> {
-        let mut live = Live::clone(&self.live());
+    /// Writes the document and the files of `live`, which this index was at some moment, into
+    /// another folder; gives their bytes.
+    pub(crate) fn copy_to(&self, io: &dyn Io, directory: &Path, live: &Live) -> Result<u64> {
         if live.epochs.is_empty() {
             return Ok(0);
         }
-        live.segments
-            .retain(|segment| segment.extent.end_row <= rows);
         let mut bytes = 0;
         for epoch in &live.epochs {
             // The file may be gone meanwhile, so the model is written anew.

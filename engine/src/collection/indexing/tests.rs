@@ -1,13 +1,14 @@
 //! The work on the index, step by step: what happens between two steps, and what a crash leaves.
 
 use std::cell::Cell;
+use std::path::Path;
 use std::sync::Arc;
 
-use nearfield_model::Durability;
+use nearfield_model::{Context, Durability};
 
 use crate::collection::Collection;
 use crate::collection::fixture::{all_found, delete, open, open_at, options, upsert, work};
-use crate::io::SimulatedIo;
+use crate::io::{Io, SimulatedIo};
 use crate::options::Options;
 use crate::pause::with_hook;
 
@@ -64,6 +65,33 @@ fn a_merge_forgets_no_row_that_a_power_loss_brings_back() {
     let docs = open(&after);
     let there = docs.view().count();
     assert_eq!(all_found(&docs, None).len() as u64, there);
+}
+
+#[test]
+fn a_snapshot_has_its_own_points_in_its_index() {
+    let io = SimulatedIo::new(3);
+    io.create_directory(Path::new("/copy")).unwrap();
+    for pause in 0..2 {
+        let docs = indexed(&io);
+        let copy = format!("/copy/{pause}");
+        io.create_directory(Path::new(&copy)).unwrap();
+        let writer = docs.clone();
+        let change = move || {
+            upsert(&writer, 0..ALL / 2, 1, Durability::Os);
+            delete(&writer, ALL / 2..ALL, Durability::Os);
+            (0..100).all(|_| writer.upkeep_some(false, &|| false));
+        };
+        let taken = at_pause(pause, change, || {
+            docs.copy_to(&Context::default(), Path::new(&copy)).unwrap()
+        });
+        let copy = open_at(&io, &copy, options());
+        assert_eq!(copy.index.fault(), None, "pause {pause}");
+        assert_eq!(copy.view().count(), taken.count, "pause {pause}");
+        let found = all_found(&copy, None);
+        assert_eq!(found.len() as u64, taken.count, "pause {pause}");
+        drop(docs);
+        io.remove_directory(Path::new("/docs")).unwrap();
+    }
 }
 
 #[test]
