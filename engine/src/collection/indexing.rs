@@ -134,6 +134,7 @@ impl Collection {
         let Some(epoch) = live.newest() else {
             return Ok(false);
         };
+        pause();
         let view = self.view();
         let first = live.covered();
         let waiting = view.rows.saturating_sub(first);
@@ -146,14 +147,28 @@ impl Collection {
         } else {
             return Ok(false);
         };
+        pause();
         let segment = self.segment_of(&epoch.model, &view, first, first + rows, true, stop)?;
         let Some(segment) = segment else {
             return Ok(false);
         };
-        self.index.change(&self.place, |live| {
-            live.segments.push(Arc::new(segment));
+        pause();
+        let segment = Arc::new(segment);
+        let mut fits = true;
+        let changed = self.index.change(&self.place, |live| {
+            fits = live.continues(&segment);
+            if !fits {
+                return Err(Error::internal("others drained or trained meanwhile"));
+            }
+            live.segments.push(segment.clone());
             Ok(())
-        })?;
+        });
+        if !fits {
+            let _unused = self.place.io.remove(&segment.path);
+            return Ok(true);
+        }
+        changed?;
+        pause();
         self.tail.release(first + rows);
         Ok(true)
     }
@@ -208,9 +223,9 @@ impl Collection {
             return self.assign_anew(&newest.model, older, at_rest, stop);
         }
         if live.epochs.len() > 1 {
+            pause();
             self.index.change(&self.place, |live| {
-                let newest = live.epochs.len() - 1;
-                live.epochs.drain(..newest);
+                live.forget_epochs();
                 Ok(())
             })?;
             return Ok(true);

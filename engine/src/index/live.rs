@@ -61,6 +61,23 @@ impl Live {
         models.into_iter().find(|model| model.epoch == epoch)
     }
 
+    /// Whether a segment goes behind the others: its first row is the first that is not covered,
+    /// and its epoch is in use.
+    pub(crate) fn continues(&self, segment: &Segment) -> bool {
+        segment.extent.first_row == self.covered() && self.model_of(segment).is_some()
+    }
+
+    /// Lets go of all epochs but the newest that have no segments.
+    pub(crate) fn forget_epochs(&mut self) {
+        let newest = self.newest().map(|epoch| epoch.model.epoch);
+        let segments = &self.segments;
+        self.epochs.retain(|epoch| {
+            let number = epoch.model.epoch;
+            let mut of_segments = segments.iter().map(|segment| segment.extent.epoch);
+            Some(number) == newest || of_segments.any(|epoch| epoch == number)
+        });
+    }
+
     fn to_record(&self, next_number: u64) -> Record {
         Record {
             next_number,

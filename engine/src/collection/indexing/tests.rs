@@ -95,6 +95,48 @@ fn a_snapshot_has_its_own_points_in_its_index() {
 }
 
 #[test]
+fn two_drains_at_once_move_each_row_once() {
+    for pause in 0..3 {
+        let docs = indexed(&SimulatedIo::new(4));
+        upsert(&docs, ALL..2 * ALL, 0, Durability::Os);
+        let other = docs.clone();
+        let drain = move || _ = other.drain_some(true, &|| false);
+        at_pause(pause, drain, || docs.drain_some(true, &|| false));
+        work(&docs, false);
+        let live = docs.index.live();
+        let mut next = 0;
+        for segment in &live.segments {
+            assert_eq!(segment.extent.first_row, next, "pause {pause}");
+            next = segment.extent.end_row;
+        }
+        assert_eq!(all_found(&docs, None), ids(2 * ALL), "pause {pause}");
+    }
+}
+
+#[test]
+fn a_batch_that_was_coded_for_an_epoch_that_is_gone_is_coded_again() {
+    for pause in 0..3 {
+        let docs = Arc::new(open(&SimulatedIo::new(5)));
+        upsert(&docs, 0..ALL, 0, Durability::Os);
+        // The first epoch, without segments.
+        assert!(docs.upkeep_some(false, &|| false));
+        let other = docs.clone();
+        let grow = move || {
+            upsert(&other, ALL..5 * ALL, 0, Durability::Os);
+            (0..100).all(|_| other.upkeep_some(false, &|| false));
+            let epochs = other.index.live().epochs.clone();
+            assert!(epochs.len() == 1 && epochs[0].model.epoch == 2);
+        };
+        at_pause(pause, grow, || docs.drain_some(true, &|| false));
+        assert_eq!(all_found(&docs, None), ids(5 * ALL), "pause {pause}");
+        work(&docs, true);
+        let live = docs.index.live();
+        assert!(live.segments.iter().all(|s| s.extent.epoch == 2));
+        assert_eq!(all_found(&docs, None), ids(5 * ALL), "pause {pause}");
+    }
+}
+
+#[test]
 fn the_smallest_index_is_calibrated_and_left_alone() {
     for count in [1, 2, 5, 40] {
         let tiny = Options {
