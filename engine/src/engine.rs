@@ -435,7 +435,11 @@ impl Service for Engine {
                 Response::Count(self.within(&r.collection, |c| c.count(context, &r))?)
             }
             Request::Flush(r) => {
-                let sequence = self.within(&r.collection, Collection::flush)?;
+                let sequence = self.within(&r.collection, |c| {
+                    let sequence = c.flush()?;
+                    c.rest();
+                    Ok(sequence)
+                })?;
                 Response::Flush(Flushed { sequence })
             }
             Request::Compact(r) => {

@@ -19,6 +19,7 @@ mod holder;
 mod log;
 mod manifest;
 mod options;
+mod pause;
 mod points;
 mod search;
 mod storage;

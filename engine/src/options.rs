@@ -32,8 +32,14 @@ pub struct Options {
     /// so the bound is kept to within a few percent. Files count where a store lives in memory;
     /// the page cache does not count.
     pub memory_bytes_max: Option<u64>,
-    /// Whether background threads work (encoding, checkpoints, zeros written ahead). Off,
-    /// the same work is done by the writers, in a fixed order: for simulations.
+    /// Rows per list of a newly trained index, about; 256 unless said otherwise.
+    pub index_list_rows: u32,
+    /// Points up to which a search compares all that may be found, without a look at codes; 512
+    /// unless said otherwise.
+    pub exact_rows: u32,
+    /// Whether background threads work (encoding, checkpoints, zeros written ahead, the index).
+    /// Off, the same work is done by the writers, in a fixed order, and what waits for a moment
+    /// without writes is done by `flush`: for simulations.
     pub background: bool,
 }
 
@@ -49,6 +55,8 @@ impl Default for Options {
             index_batch_rows: 1 << 16,
             lean: false,
             memory_bytes_max: None,
+            index_list_rows: 256,
+            exact_rows: 512,
             background: true,
         }
     }

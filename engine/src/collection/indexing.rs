@@ -4,6 +4,9 @@
 //! Each step makes files, then names them in the index's document, then shows them to searches:
 //! what a crash interrupts is made again. Segments cover only rows that are on disk.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -20,11 +23,11 @@ use crate::index::model_file;
 use crate::index::segment::{Extent, Segment};
 use crate::index::train::{Purpose, lists_for, sample_for, train};
 use crate::kernel::Floats;
+use crate::pause::pause;
 use crate::points::View;
 
-/// Rows per list when an epoch is trained; lists grow to four times as many before the next.
-const ROWS_PER_LIST: u64 = 256;
-/// A new epoch is trained when the collection is so many times as large as at the last.
+/// A new epoch is trained when the collection is so many times as large as at the last: lists
+/// grow to as many times the rows that they began with.
 const EPOCH_GROWTH: u64 = 4;
 /// A calibration is good for half to twice the rows that it was made with.
 const CALIBRATION_GROWTH: u64 = 2;
@@ -130,8 +133,11 @@ impl Collection {
     /// Rows at a time from the tail: more for a larger collection, as each segment has a piece
     /// of every list.
     fn batch_rows(&self, covered: u32) -> u32 {
-        let most = self.options.index_batch_rows.max(1);
-        (covered / 8).clamp(BATCH_ROWS_MIN.min(most), most)
+        (covered / 8).clamp(self.batch_rows_min(), self.options.index_batch_rows.max(1))
+    }
+
+    fn batch_rows_min(&self) -> u32 {
+        BATCH_ROWS_MIN.min(self.options.index_batch_rows.max(1))
     }
 
     fn drain(&self, at_rest: bool, stop: &Stop<'_>) -> Result<bool> {
@@ -139,19 +145,34 @@ impl Collection {
         let Some(epoch) = live.newest() else {
             return Ok(false);
         };
+        pause();
         let view = self.view();
         let first = live.covered();
         let Some(rows) = self.due(&live, &view, at_rest) else {
             return Ok(false);
         };
+        pause();
         let segment = self.segment_of(&epoch.model, &view, first, first + rows, true, stop)?;
         let Some(segment) = segment else {
             return Ok(false);
         };
-        self.index.change(&self.place, |live| {
-            live.segments.push(Arc::new(segment));
+        pause();
+        let segment = Arc::new(segment);
+        let mut fits = true;
+        let changed = self.index.change(&self.place, |live| {
+            fits = live.continues(&segment);
+            if !fits {
+                return Err(Error::internal("others drained or trained meanwhile"));
+            }
+            live.segments.push(segment.clone());
             Ok(())
-        })?;
+        });
+        if !fits {
+            let _unused = self.place.io.remove(&segment.path);
+            return Ok(true);
+        }
+        changed?;
+        pause();
         self.tail.release(first + rows);
         Ok(true)
     }
@@ -236,9 +257,9 @@ impl Collection {
             return self.assign_anew(&newest.model, older, at_rest, stop);
         }
         if live.epochs.len() > 1 {
+            pause();
             self.index.change(&self.place, |live| {
-                let newest = live.epochs.len() - 1;
-                live.epochs.drain(..newest);
+                live.forget_epochs();
                 Ok(())
             })?;
             return Ok(true);
@@ -280,7 +301,7 @@ impl Collection {
     /// Trains an epoch on the rows that there are.
     fn train(&self, view: &View, epoch: u64, stop: &Stop<'_>) -> Result<bool> {
         let rows = view.count();
-        let sampling = Sampling::new(epoch, rows);
+        let sampling = self.sampling(epoch, rows);
         let sampled = view.live_rows(0).filter(|row| sampling.takes(*row));
         let sampled: Vec<u32> = sampled.take(2 * sampling.wanted).collect();
         let rotation = &self.tail.rotation;
@@ -310,7 +331,7 @@ impl Collection {
         };
         let model = train(purpose, &sample[..count * padded]);
         drop(sample);
-        let spare = |row: u32| sampling.takes(row);
+        let spare = |row: u32| sampling.spares(row);
         let calibration = calibrate(&model, &self.schema, view, &spare, stop)?;
         let Some(calibration) = calibration else {
             return Ok(false);
@@ -332,9 +353,13 @@ impl Collection {
         Ok(true)
     }
 
+    fn sampling(&self, epoch: u64, rows: u64) -> Sampling {
+        Sampling::new(epoch, rows, self.options.index_list_rows)
+    }
+
     fn calibrate_anew(&self, view: &View, newest: &Epoch, stop: &Stop<'_>) -> Result<bool> {
-        let sampling = Sampling::new(newest.model.epoch, newest.model.trained_rows);
-        let spare = |row: u32| sampling.takes(row);
+        let sampling = self.sampling(newest.model.epoch, newest.model.trained_rows);
+        let spare = |row: u32| sampling.spares(row);
         let calibrated = calibrate(&newest.model, &self.schema, view, &spare, stop)?;
         let Some(calibration) = calibrated.map(Arc::new) else {
             return Ok(false);
@@ -382,7 +407,7 @@ impl Collection {
     /// Merges segments if there are too many of one size.
     fn merge_some(&self, at_rest: bool) -> Result<bool> {
         let live = self.index.live();
-        let Some(parts) = due_for_merging(&live, at_rest) else {
+        let Some(parts) = due_for_merging(&live, self.batch_rows_min(), at_rest) else {
             return Ok(false);
         };
         self.merge(parts)?;
@@ -394,8 +419,14 @@ impl Collection {
         let Some(model) = parts.first().and_then(|part| live.model_of(part)) else {
             return Err(Error::internal("a segment without a model"));
         };
+        let view = self.view();
+        pause();
+        // Rows that are left out must not come back with a write that a power loss takes.
+        self.syncer.check()?;
+        self.syncer.sync_to(view.sequence)?;
         let number = self.index.take_number();
-        let merged = workshop(&self.place, model).merge(number, parts, &self.view())?;
+        let merged = workshop(&self.place, model).merge(number, parts, &view)?;
+        pause();
         self.replace(parts, vec![Arc::new(merged)])
     }
 
@@ -430,8 +461,8 @@ impl Collection {
     }
 }
 
-/// Segments that are to become one.
-fn due_for_merging(live: &Live, at_rest: bool) -> Option<&[Arc<Segment>]> {
+/// Segments that are to become one; the smallest are of about `batch_rows` rows.
+fn due_for_merging(live: &Live, batch_rows: u32, at_rest: bool) -> Option<&[Arc<Segment>]> {
     let newest = live.newest()?.model.epoch;
     let start = live
         .segments
@@ -452,8 +483,7 @@ fn due_for_merging(live: &Live, at_rest: bool) -> Option<&[Arc<Segment>]> {
         }
         return Some(&segments[from..]).filter(|due| due.len() > 1);
     }
-    let class =
-        |segment: &Arc<Segment>| (segment.extent.rows() / BATCH_ROWS_MIN).max(1).ilog2() / 2;
+    let class = |segment: &Arc<Segment>| (segment.extent.rows() / batch_rows).max(1).ilog2() / 2;
     let largest = segments.iter().map(class).max()?;
     (0..=largest).find_map(|size| {
         let mut runs = segments.split(|segment| class(segment) > size);
@@ -471,8 +501,8 @@ struct Sampling {
 }
 
 impl Sampling {
-    fn new(epoch: u64, rows: u64) -> Sampling {
-        let lists = lists_for(rows, ROWS_PER_LIST);
+    fn new(epoch: u64, rows: u64, list_rows: u32) -> Sampling {
+        let lists = lists_for(rows, list_rows.into());
         let wanted = sample_for(lists);
         Sampling {
             epoch,
@@ -485,5 +515,10 @@ impl Sampling {
     fn takes(&self, row: u32) -> bool {
         let mut random = crate::index::random::SplitMix(self.epoch << 32 | u64::from(row));
         random.next() % self.one_in == 0
+    }
+
+    /// Whether a row does not play a query, as it was trained on. Where all were, all play.
+    fn spares(&self, row: u32) -> bool {
+        self.one_in > 1 && self.takes(row)
     }
 }

@@ -48,6 +48,13 @@ impl Collection {
         }
     }
 
+    /// Does what waits for a moment without writes, unless background threads do.
+    pub(crate) fn rest(&self) {
+        if !self.options.background {
+            while self.upkeep_some(true, &|| false) || self.drain_some(true, &|| false) {}
+        }
+    }
+
     /// Codes some rows; true if there may be more.
     pub(crate) fn encode_some(&self) -> bool {
         let view = self.view();

@@ -1,6 +1,8 @@
 //! One collection: its log, points and indexes, kept in step.
 
 mod compact;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub(crate) mod indexing;
 mod maintain;
 pub(crate) mod memory;
@@ -39,7 +41,7 @@ pub(crate) struct Collection {
     pub(crate) name: String,
     pub(crate) schema: Schema,
     pub(crate) place: Place,
-    options: Options,
+    pub(crate) options: Options,
     writer: Mutex<Writing>,
     syncer: Arc<Syncer>,
     view: ArcSwap<View>,

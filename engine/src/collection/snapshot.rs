@@ -9,6 +9,7 @@ use super::Collection;
 use crate::io::{File, Io};
 use crate::log::file::file_name;
 use crate::manifest::{Manifest, checkpoint_path};
+use crate::pause::pause;
 use crate::storage;
 
 const COPY_STEP_BYTES: usize = 1 << 20;
@@ -26,7 +27,11 @@ impl Collection {
     pub(crate) fn copy_to(&self, context: &Context, directory: &Path) -> Result<Copied> {
         // Nobody replaces files while this is held.
         let mut manifest = self.manifest();
+        // Taken before the view: what these segments leave out is dead in it.
+        let live = self.index.live();
+        pause();
         let view = self.checkpoint_into(&mut manifest)?;
+        pause();
         let io = &*self.place.io;
         let start = manifest.start;
         let mut copied = Copied {
@@ -52,7 +57,7 @@ impl Collection {
         let from = checkpoint_path(&self.place.directory, manifest.checkpoint);
         let to = checkpoint_path(directory, manifest.checkpoint);
         copied.bytes += copy(io, &from, &to, u64::MAX)?;
-        copied.bytes += self.index.copy_to(io, directory, view.rows)?;
+        copied.bytes += self.index.copy_to(io, directory, &live)?;
         let own = Manifest {
             cuts: Vec::new(),
             ..manifest.clone()

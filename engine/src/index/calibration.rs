@@ -157,7 +157,10 @@ pub(crate) fn calibrate(
 ) -> Result<Option<Calibration>> {
     let players = players(model, schema, view, spare)?;
     if players.is_empty() {
-        return Ok(Some(Calibration::default()));
+        return Ok(Some(Calibration {
+            rows: view.count(),
+            ..Calibration::default()
+        }));
     }
     let Some(nearest) = nearest_rows(model, schema, view, &players, stop)? else {
         return Ok(None);

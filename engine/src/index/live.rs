@@ -62,6 +62,23 @@ impl Live {
         models.into_iter().find(|model| model.epoch == epoch)
     }
 
+    /// Whether a segment goes behind the others: its first row is the first that is not covered,
+    /// and its epoch is in use.
+    pub(crate) fn continues(&self, segment: &Segment) -> bool {
+        segment.extent.first_row == self.covered() && self.model_of(segment).is_some()
+    }
+
+    /// Lets go of all epochs but the newest that have no segments.
+    pub(crate) fn forget_epochs(&mut self) {
+        let newest = self.newest().map(|epoch| epoch.model.epoch);
+        let segments = &self.segments;
+        self.epochs.retain(|epoch| {
+            let number = epoch.model.epoch;
+            let mut of_segments = segments.iter().map(|segment| segment.extent.epoch);
+            Some(number) == newest || of_segments.any(|epoch| epoch == number)
+        });
+    }
+
     fn to_record(&self, next_number: u64) -> Record {
         Record {
             next_number,
@@ -300,15 +317,12 @@ impl Index {
         Ok(())
     }
 
-    /// Writes the document and the files of `live`, as far as they cover rows before `rows`,
-    /// into another folder; gives their bytes.
-    pub(crate) fn copy_to(&self, io: &dyn Io, directory: &Path, rows: u32) -> Result<u64> {
-        let mut live = Live::clone(&self.live());
+    /// Writes the document and the files of `live`, which this index was at some moment, into
+    /// another folder; gives their bytes.
+    pub(crate) fn copy_to(&self, io: &dyn Io, directory: &Path, live: &Live) -> Result<u64> {
         if live.epochs.is_empty() {
             return Ok(0);
         }
-        live.segments
-            .retain(|segment| segment.extent.end_row <= rows);
         let mut bytes = 0;
         for epoch in &live.epochs {
             // The file may be gone meanwhile, so the model is written anew.

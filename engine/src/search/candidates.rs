@@ -160,7 +160,7 @@ fn scan_tail(
     scratch: &mut Scratch,
     trace: &mut Trace,
 ) {
-    let (view, covered) = (ground.view, ground.live.covered());
+    let (view, covered) = (&*ground.view, ground.live.covered());
     let Scratch {
         code,
         found,

@@ -112,7 +112,7 @@ impl Probing<'_> {
     #[inline]
     fn scan_list(&self, segment: &Segment, list: usize, scratch: &mut Scratch, trace: &mut Trace) {
         let (mut estimates, mut lower) = ([0.0; BLOCK_ROWS], [0.0; BLOCK_ROWS]);
-        let view = self.ground.view;
+        let view = &*self.ground.view;
         let Scratch { code, found, .. } = scratch;
         for block in segment.list(list) {
             trace.rows_scanned += block.len() as u64;

@@ -40,15 +40,15 @@ pub(crate) fn search(
         .map(|(row, vector)| Query::new(collection, vector).map_err(|error| error.at_row(row)))
         .collect::<Result<Vec<Query<'_>>>>()?;
     trace.lap(Stage::Prepare);
-    let view = collection.view();
-    let ground = Ground::new(collection, &view);
+    let ground = Ground::new(collection);
+    let view = &*ground.view;
     let plan = Plan::new(&ground, context, request, &mut trace)?;
     let answer = |queries: &[Query<'_>], mut trace: Trace| -> Answers {
         let mut results = Vec::with_capacity(queries.len());
         for together in queries.chunks(QUERIES_TOGETHER) {
             context.check()?;
             for nearest in plan.run(&ground, context, together, request.limit, &mut trace)? {
-                results.push(hits(collection, &view, request, nearest)?);
+                results.push(hits(collection, view, request, nearest)?);
             }
             trace.lap(Stage::Answer);
         }

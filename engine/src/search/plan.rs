@@ -15,10 +15,9 @@ use crate::filter::select;
 use crate::index::fine::Fine;
 use crate::index::live::Live;
 use crate::index::tail::Chunk;
+use crate::pause::pause;
 use crate::points::View;
 
-/// Up to so many matching rows are compared exactly without a look at their codes.
-const EXACT_ROWS_MIN: u64 = 512;
 /// A scan of all codes costs about as much as comparing this share of the rows exactly.
 const EXACT_SHARE: u64 = 64;
 /// Rows between two looks at the deadline.
@@ -27,18 +26,22 @@ const CHECK_ROWS: usize = 65_536;
 /// What a search goes over: one moment of the collection.
 pub(crate) struct Ground<'a> {
     pub(crate) collection: &'a Collection,
-    pub(crate) view: &'a View,
+    pub(crate) view: Arc<View>,
     pub(crate) chunks: Arc<Vec<Arc<Chunk>>>,
     pub(crate) live: Arc<Live>,
     pub(crate) fine: Arc<Fine>,
 }
 
 impl<'a> Ground<'a> {
-    /// The ground of a search on `view`, which was taken before.
-    pub(crate) fn new(collection: &'a Collection, view: &'a View) -> Ground<'a> {
-        // The tail lets go of codes once the index has the rows: in this order, none is missed.
+    /// The ground of a search that begins now.
+    pub(crate) fn new(collection: &'a Collection) -> Ground<'a> {
+        // The tail lets go of codes once the index has the rows, and the index leaves out rows
+        // that were dead in a view of before: in this order, none is missed.
         let chunks = collection.tail.chunks();
+        pause();
         let live = collection.index.live();
+        pause();
+        let view = collection.view();
         Ground {
             collection,
             view,
@@ -112,7 +115,7 @@ impl Plan {
         request: &Search<'_>,
         trace: &mut Trace,
     ) -> Result<Plan> {
-        let view = ground.view;
+        let view = &*ground.view;
         let matching = match &request.filter {
             Some(filter) => {
                 let selected = select(&ground.collection.fields(), view, filter);
@@ -121,11 +124,12 @@ impl Plan {
             None => None,
         };
         let count = matching.as_ref().map_or(view.count(), RoaringBitmap::len);
+        let few = count <= u64::from(ground.collection.options.exact_rows);
         let reach = reach(ground, request, count);
         let matched = matching.as_ref().map(RoaringBitmap::len);
         let costs = Costs::new(ground, &reach, count);
         let way = match matching {
-            None if request.recall >= 1.0 || count <= EXACT_ROWS_MIN => Way::ExactAll,
+            None if request.recall >= 1.0 || few => Way::ExactAll,
             None if ground.live.segments.is_empty()
                 && count <= u64::from(view.rows) / EXACT_SHARE =>
             {
@@ -134,7 +138,7 @@ impl Plan {
             None => Way::Codes(None),
             Some(rows)
                 if request.recall >= 1.0
-                    || count <= EXACT_ROWS_MIN
+                    || few
                     || costs.exact <= costs.codes.min(costs.listed_rows) =>
             {
                 Way::Exact(rows)
@@ -161,7 +165,7 @@ impl Plan {
         limit: usize,
         trace: &mut Trace,
     ) -> Result<Vec<Vec<Near>>> {
-        let view = ground.view;
+        let view = &*ground.view;
         let mut nearest: Vec<TopK<'_>> = queries.iter().map(|_| TopK::new(limit, view)).collect();
         let mut scratch = Scratch::default();
         match &self.way {

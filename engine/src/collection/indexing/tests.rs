@@ -1,0 +1,156 @@
+//! The work on the index, step by step: what happens between two steps, and what a crash leaves.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::sync::Arc;
+
+use nearfield_model::{Context, Durability};
+
+use crate::collection::Collection;
+use crate::collection::fixture::{all_found, delete, open, open_at, options, upsert, work};
+use crate::io::{Io, SimulatedIo};
+use crate::options::Options;
+use crate::pause::with_hook;
+
+const ALL: u64 = 64;
+
+/// A collection whose points are all in the index.
+fn indexed(io: &SimulatedIo) -> Arc<Collection> {
+    let docs = Arc::new(open(io));
+    upsert(&docs, 0..ALL, 0, Durability::Sync);
+    work(&docs, true);
+    assert_eq!(docs.index.live().covered(), ALL as u32);
+    docs
+}
+
+fn ids(count: u64) -> Vec<u64> {
+    (0..count).collect()
+}
+
+/// Runs `run`, and `between` at its pause of this number.
+fn at_pause<T>(number: usize, between: impl Fn() + 'static, run: impl FnOnce() -> T) -> T {
+    let passed = Cell::new(0);
+    let hook = move || {
+        passed.set(passed.get() + 1);
+        if passed.get() == number + 1 {
+            between();
+        }
+    };
+    with_hook(hook, run)
+}
+
+#[test]
+fn points_that_are_replaced_during_a_search_are_found() {
+    for pause in 0..2 {
+        let docs = indexed(&SimulatedIo::new(1));
+        let writer = docs.clone();
+        let replace = move || {
+            upsert(&writer, 0..ALL, 1, Durability::Os);
+            work(&writer, true);
+        };
+        let found = at_pause(pause, replace, || all_found(&docs, None));
+        assert_eq!(found, ids(ALL), "pause {pause}");
+        assert_eq!(docs.index.live().covered(), 2 * ALL as u32, "pause {pause}");
+    }
+}
+
+#[test]
+fn a_merge_forgets_no_row_that_a_power_loss_brings_back() {
+    let io = SimulatedIo::new(2);
+    let docs = indexed(&io);
+    delete(&docs, 0..ALL / 2, Durability::Os);
+    work(&docs, false);
+    assert_eq!(all_found(&docs, None).len() as u64, ALL / 2);
+    let after = io.crash_losing_all(2).unwrap();
+    let docs = open(&after);
+    let there = docs.view().count();
+    assert_eq!(all_found(&docs, None).len() as u64, there);
+}
+
+#[test]
+fn a_snapshot_has_its_own_points_in_its_index() {
+    let io = SimulatedIo::new(3);
+    io.create_directory(Path::new("/copy")).unwrap();
+    for pause in 0..2 {
+        let docs = indexed(&io);
+        let copy = format!("/copy/{pause}");
+        io.create_directory(Path::new(&copy)).unwrap();
+        let writer = docs.clone();
+        let change = move || {
+            upsert(&writer, 0..ALL / 2, 1, Durability::Os);
+            delete(&writer, ALL / 2..ALL, Durability::Os);
+            (0..100).all(|_| writer.upkeep_some(false, &|| false));
+        };
+        let taken = at_pause(pause, change, || {
+            docs.copy_to(&Context::default(), Path::new(&copy)).unwrap()
+        });
+        let copy = open_at(&io, &copy, options());
+        assert_eq!(copy.index.fault(), None, "pause {pause}");
+        assert_eq!(copy.view().count(), taken.count, "pause {pause}");
+        let found = all_found(&copy, None);
+        assert_eq!(found.len() as u64, taken.count, "pause {pause}");
+        drop(docs);
+        io.remove_directory(Path::new("/docs")).unwrap();
+    }
+}
+
+#[test]
+fn two_drains_at_once_move_each_row_once() {
+    for pause in 0..3 {
+        let docs = indexed(&SimulatedIo::new(4));
+        upsert(&docs, ALL..2 * ALL, 0, Durability::Os);
+        let other = docs.clone();
+        let drain = move || _ = other.drain_some(true, &|| false);
+        at_pause(pause, drain, || docs.drain_some(true, &|| false));
+        work(&docs, false);
+        let live = docs.index.live();
+        let mut next = 0;
+        for segment in &live.segments {
+            assert_eq!(segment.extent.first_row, next, "pause {pause}");
+            next = segment.extent.end_row;
+        }
+        assert_eq!(all_found(&docs, None), ids(2 * ALL), "pause {pause}");
+    }
+}
+
+#[test]
+fn a_batch_that_was_coded_for_an_epoch_that_is_gone_is_coded_again() {
+    for pause in 0..3 {
+        let docs = Arc::new(open(&SimulatedIo::new(5)));
+        upsert(&docs, 0..ALL, 0, Durability::Os);
+        // The first epoch, without segments.
+        assert!(docs.upkeep_some(false, &|| false));
+        let other = docs.clone();
+        let grow = move || {
+            upsert(&other, ALL..5 * ALL, 0, Durability::Os);
+            (0..100).all(|_| other.upkeep_some(false, &|| false));
+            let epochs = other.index.live().epochs.clone();
+            assert!(epochs.len() == 1 && epochs[0].model.epoch == 2);
+        };
+        at_pause(pause, grow, || docs.drain_some(true, &|| false));
+        assert_eq!(all_found(&docs, None), ids(5 * ALL), "pause {pause}");
+        work(&docs, true);
+        let live = docs.index.live();
+        assert!(live.segments.iter().all(|s| s.extent.epoch == 2));
+        assert_eq!(all_found(&docs, None), ids(5 * ALL), "pause {pause}");
+    }
+}
+
+#[test]
+fn the_smallest_index_is_calibrated_and_left_alone() {
+    for count in [1, 2, 5, 40] {
+        let tiny = Options {
+            index_rows: 1,
+            ..options()
+        };
+        let docs = open_at(&SimulatedIo::new(6), "/docs", tiny);
+        upsert(&docs, 0..count, 0, Durability::Os);
+        work(&docs, true);
+        assert_eq!(docs.index.live().covered(), count as u32);
+        assert_eq!(docs.index.live().epochs[0].calibration.rows, count);
+        assert_eq!(all_found(&docs, None), ids(count));
+        delete(&docs, 0..count, Durability::Os);
+        work(&docs, true);
+        assert_eq!(all_found(&docs, None), ids(0));
+    }
+}
