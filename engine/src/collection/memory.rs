@@ -53,7 +53,8 @@ impl Collection {
         let paths: Vec<Box<str>> = self.fields().fields.keys().cloned().collect();
         let field_bytes = |path| self.fields().memory_bytes(path);
         let fields: usize = paths.iter().map(|path| field_bytes(path)).sum();
-        let codes = self.tail.memory_bytes() + self.index.memory_bytes();
+        let codes =
+            self.tail.memory_bytes() + self.index.memory_bytes() + self.recent.memory_bytes();
         (records + ids + fields + codes) as u64
     }
 

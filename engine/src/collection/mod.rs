@@ -29,6 +29,7 @@ use crate::manifest::Manifest;
 use crate::options::Options;
 use crate::points::View;
 use crate::points::id_map::IdMap;
+use crate::search::matching::Recent;
 use crate::storage::Schema;
 use scrub::Scrub;
 
@@ -51,6 +52,8 @@ pub(crate) struct Collection {
     fields: RwLock<Fields>,
     pub(crate) tail: Tail,
     pub(crate) index: Index,
+    /// What recent filters matched.
+    pub(crate) recent: Recent,
     /// What the files are, and the one task at a time that changes that.
     manifest: Mutex<Manifest>,
     /// Why the checkpoint could not be used when the collection was opened.

@@ -24,6 +24,7 @@ use crate::manifest::{Manifest, checkpoint_path};
 use crate::options::Options;
 use crate::points::View;
 use crate::points::id_map::{IdMap, hash};
+use crate::search::matching::Recent;
 use crate::storage::{self, Schema};
 
 impl Collection {
@@ -173,6 +174,7 @@ impl Collection {
             fields: RwLock::new(fields),
             tail,
             index,
+            recent: Recent::default(),
             manifest: Mutex::new(manifest),
             checkpoint_fault,
             scrub: Scrub::default(),

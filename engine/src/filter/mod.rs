@@ -100,13 +100,14 @@ impl Fields {
     fn bounds(&self, filter: &Filter, all: &RoaringBitmap) -> Bounds {
         match filter {
             Filter::All(filters) => {
-                let mut bounds = Bounds::exact(all.clone());
-                for filter in filters {
-                    let one = self.bounds(filter, all);
+                let each = filters.iter().map(|filter| self.bounds(filter, all));
+                let together = |mut bounds: Bounds, one: Bounds| {
                     bounds.lower &= one.lower;
                     bounds.upper &= one.upper;
-                }
-                bounds
+                    bounds
+                };
+                each.reduce(together)
+                    .unwrap_or_else(|| Bounds::exact(all.clone()))
             }
             Filter::Any(filters) => {
                 let mut bounds = Bounds::default();
@@ -126,7 +127,11 @@ impl Fields {
             }
             Filter::Condition(condition) => {
                 let mut bounds = self.condition(condition, all);
+                let is_exact = bounds.lower.len() == bounds.upper.len();
                 bounds.lower &= all;
+                if is_exact {
+                    return Bounds::exact(bounds.lower);
+                }
                 bounds.upper &= all;
                 bounds
             }
@@ -207,7 +212,9 @@ pub(crate) struct Selected {
 pub(crate) fn select(fields: &Fields, view: &View, filter: &Filter) -> Selected {
     let mut all = RoaringBitmap::new();
     all.insert_range(0..view.rows);
-    all -= view.tombstones.to_bitmap();
+    if view.tombstones.len() > 0 {
+        all -= view.tombstones.to_bitmap();
+    }
     let bounds = if view.sequence < fields.forgotten {
         Bounds {
             lower: RoaringBitmap::new(),

@@ -47,6 +47,9 @@ pub(crate) struct Effort {
     pub(crate) probes: u32,
     /// Standard errors between estimate and lower bound.
     pub(crate) epsilon: f32,
+    /// How far the lists of this share of the neighbours are, at most, where the last neighbour's
+    /// distance is 1.
+    pub(crate) stretch: f32,
     /// The recall of such choices on rows that they were not made from.
     pub(crate) measured: f32,
 }
@@ -60,52 +63,108 @@ pub(crate) struct Calibration {
     pub(crate) efforts: Vec<Effort>,
 }
 
-impl Calibration {
-    /// Lists to probe and epsilon, for `limit` neighbours among `lists` lists.
-    pub(crate) fn effort(&self, recall: f32, limit: f64, lists: usize) -> (usize, f32) {
-        let mut below: Option<(f64, (f64, f32))> = None;
-        for group in self.efforts.chunk_by(|a, b| a.limit == b.limit) {
-            let measured = f64::from(group[0].limit);
-            let effort = at_recall(group, recall);
-            if limit <= measured {
-                let Some((lower, small)) = below else {
-                    return (whole(effort.0, lists), effort.1);
-                };
-                // In between, the number of probes grows with a power of the limit.
-                let share = (limit / lower).ln() / (measured / lower).ln();
-                let probes = small.0 * (effort.0 / small.0).powf(share);
-                let epsilon = small.1 + (effort.1 - small.1) * share as f32;
-                return (whole(probes, lists), epsilon);
-            }
-            below = Some((measured, effort));
+/// How far a search looks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Looking {
+    pub(crate) probes: usize,
+    pub(crate) epsilon: f32,
+    pub(crate) stretch: f32,
+}
+
+/// The same, before the number of lists is rounded.
+#[derive(Clone, Copy)]
+struct Amount {
+    probes: f64,
+    epsilon: f32,
+    stretch: f32,
+}
+
+impl Amount {
+    fn of(effort: &Effort) -> Amount {
+        Amount {
+            probes: f64::from(effort.probes),
+            epsilon: effort.epsilon,
+            stretch: effort.stretch,
         }
-        match below {
-            // Beyond the widest measured, lists are taken to be filled evenly by neighbours.
-            Some((lower, effort)) => (whole(effort.0 * limit / lower, lists), effort.1),
-            None => (lists, 2.2),
+    }
+
+    /// What lies at `share` of the way to `other`, where `probes` lists are to be probed.
+    fn towards(self, other: Amount, share: f32, probes: f64) -> Amount {
+        Amount {
+            probes,
+            epsilon: self.epsilon + (other.epsilon - self.epsilon) * share,
+            stretch: self.stretch.max(other.stretch),
+        }
+    }
+
+    fn among(self, lists: usize) -> Looking {
+        Looking {
+            probes: (self.probes.ceil() as usize).clamp(1, lists),
+            epsilon: self.epsilon,
+            stretch: self.stretch,
         }
     }
 }
 
-fn whole(probes: f64, lists: usize) -> usize {
-    (probes.ceil() as usize).clamp(1, lists)
+impl Calibration {
+    /// How far to look for `limit` neighbours among `lists` lists.
+    pub(crate) fn effort(&self, recall: f32, limit: f64, lists: usize) -> Looking {
+        let mut below: Option<(f64, Amount)> = None;
+        for group in self.efforts.chunk_by(|a, b| a.limit == b.limit) {
+            let measured = f64::from(group[0].limit);
+            let amount = at_recall(group, recall);
+            if limit <= measured {
+                let Some((lower, small)) = below else {
+                    return amount.among(lists);
+                };
+                // In between, the number of probes grows with a power of the limit.
+                let share = (limit / lower).ln() / (measured / lower).ln();
+                let probes = small.probes * (amount.probes / small.probes).powf(share);
+                return small.towards(amount, share as f32, probes).among(lists);
+            }
+            below = Some((measured, amount));
+        }
+        match below {
+            // Beyond the widest measured, lists are taken to be filled evenly by neighbours.
+            Some((lower, amount)) => {
+                let probes = amount.probes * limit / lower;
+                Amount { probes, ..amount }.among(lists)
+            }
+            None => Looking {
+                probes: lists,
+                epsilon: 2.2,
+                stretch: f32::INFINITY,
+            },
+        }
+    }
 }
 
-/// Probes and epsilon for a recall, among the efforts of one limit.
-fn at_recall(efforts: &[Effort], recall: f32) -> (f64, f32) {
-    let of = |effort: &Effort| (f64::from(effort.probes), effort.epsilon);
+/// What a recall takes, among the efforts of one limit.
+fn at_recall(efforts: &[Effort], recall: f32) -> Amount {
     match efforts.iter().position(|effort| effort.recall >= recall) {
-        Some(0) => of(&efforts[0]),
+        Some(0) => Amount::of(&efforts[0]),
         Some(next) => {
             let (lower, upper) = (&efforts[next - 1], &efforts[next]);
             let share = (recall - lower.recall) / (upper.recall - lower.recall);
-            let between = |a: f64, b: f64| a + (b - a) * f64::from(share);
-            let ((a, e), (b, f)) = (of(lower), of(upper));
-            (between(a, b), e + (f - e) * share)
+            let (a, b) = (Amount::of(lower), Amount::of(upper));
+            let probes = a.probes + (b.probes - a.probes) * f64::from(share);
+            a.towards(b, share, probes)
         }
-        None => efforts.last().map_or((f64::INFINITY, 3.0), |last| {
-            (of(last).0 * 2.0, of(last).1 + 0.5)
-        }),
+        None => {
+            let last = efforts.last().map(Amount::of);
+            last.map_or(
+                Amount {
+                    probes: f64::INFINITY,
+                    epsilon: 3.0,
+                    stretch: f32::INFINITY,
+                },
+                |last| Amount {
+                    probes: last.probes * 2.0,
+                    epsilon: last.epsilon + 0.5,
+                    stretch: last.stretch * 1.1,
+                },
+            )
+        }
     }
 }
 
@@ -143,6 +202,8 @@ struct Player {
 struct Need {
     rank: u32,
     deviation: f32,
+    /// The distance of its list, where that of the last neighbour wanted is 1.
+    stretch: f32,
 }
 
 /// Measures a model on the live rows of a view. `stop` is asked now and then whether to give up
@@ -171,7 +232,11 @@ pub(crate) fn calibrate(
         if stop() {
             return Ok(None);
         }
-        let rank = ranks(model, player);
+        let (rank, away) = ranks(model, player);
+        let squared = model
+            .rotation
+            .kernel()
+            .dot(&player.rotated, &player.rotated);
         let beyond = deviations(model, schema, view, player, nearest)?;
         for (at, limit) in LIMITS.into_iter().enumerate() {
             // Queries with fewer neighbours say nothing of this limit, unless there are no
@@ -194,6 +259,7 @@ pub(crate) fn calibrate(
                     .map(|found| Need {
                         rank: rank[usize::from(found.2)],
                         deviation: deviation(found),
+                        stretch: stretch(model.metric, squared, away[usize::from(found.2)], last),
                     })
                     .collect(),
             );
@@ -236,6 +302,7 @@ pub(crate) fn calibrate(
                 recall,
                 probes: effort.0,
                 epsilon: effort.1,
+                stretch: stretched(&needs[at], recall),
                 measured: (measured[0] + measured[1]) / 2.0,
             });
         }
@@ -246,9 +313,37 @@ pub(crate) fn calibrate(
     }))
 }
 
+/// The distance of a list over that of a row, from their keys without the query's own square;
+/// infinite where keys are no distances.
+fn stretch(metric: Metric, squared: f32, list: f32, row: f32) -> f32 {
+    let (list, row) = match metric {
+        Metric::Euclidean => (list + squared, row + squared),
+        Metric::Cosine => (list + squared, 2.0 * row + 2.0),
+        Metric::Dot => return f32::INFINITY,
+    };
+    let ratio = (list.max(0.0) / row.max(f32::MIN_POSITIVE)).sqrt();
+    if ratio.is_nan() { f32::INFINITY } else { ratio }
+}
+
+/// How far the lists of enough of the neighbours are.
+fn stretched(needs: &[Vec<Need>], recall: f32) -> f32 {
+    let mut all: Vec<f32> = needs.iter().flatten().map(|need| need.stretch).collect();
+    let wanted = (all.len() as f32 * aim(recall)).ceil() as usize;
+    let Some(at) = wanted.min(all.len()).checked_sub(1) else {
+        return f32::INFINITY;
+    };
+    *all.select_nth_unstable_by(at, f32::total_cmp).1
+}
+
+/// The share of neighbours that is to be found in the sample, so that chance does not leave
+/// fewer elsewhere.
+fn aim(recall: f32) -> f32 {
+    recall + (1.0 - recall) * RESERVE
+}
+
 /// The cheapest pair of probes and epsilon that finds enough of the neighbours.
 fn choose(needs: &[Vec<Need>], recall: f32, cost: &dyn Fn(u32, f32) -> f64) -> (u32, f32) {
-    let aim = recall + (1.0 - recall) * RESERVE;
+    let aim = aim(recall);
     let total: usize = needs.iter().map(Vec::len).sum();
     let wanted = ((total as f32 * aim).ceil() as usize).min(total);
     let mut best: Option<(f64, (u32, f32))> = None;
@@ -418,15 +513,16 @@ fn nearest_rows(
     ))
 }
 
-/// The rank of each list for a player.
-fn ranks(model: &Model, player: &Player) -> Vec<u32> {
+/// The rank of each list for a player, and how far it is.
+fn ranks(model: &Model, player: &Player) -> (Vec<u32>, Vec<f32>) {
     let mut coarse = Coarse::default();
     model.nearest_lists(&player.rotated, model.lists(), &mut coarse);
     let mut ranks = vec![u32::MAX - 1; model.lists()];
     for ((_, list), rank) in coarse.lists.iter().zip(0..) {
         ranks[*list as usize] = rank;
     }
-    ranks
+    let away = model.all_lists(&player.rotated, &mut coarse).to_vec();
+    (ranks, away)
 }
 
 /// The estimate of each neighbour less the query's own part, its standard error, and its list.

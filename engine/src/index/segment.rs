@@ -94,6 +94,15 @@ impl Block<'_> {
         u32::from_le_bytes(self.rows[place])
     }
 
+    /// A bit per place: rows that match.
+    #[inline]
+    pub(crate) fn matching(&self, matches: impl Fn(u32) -> bool) -> u64 {
+        let places = self.rows.iter().enumerate();
+        places.fold(0, |word, (place, row)| {
+            word | u64::from(matches(u32::from_le_bytes(*row))) << place
+        })
+    }
+
     /// Rows in the block.
     #[inline]
     pub(crate) fn len(&self) -> usize {

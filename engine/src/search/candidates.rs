@@ -7,7 +7,8 @@ use std::collections::BinaryHeap;
 use nearfield_model::Result;
 
 use super::lists::probe_lists;
-use super::plan::{Ground, Mask, Reach};
+use super::matching::Mask;
+use super::plan::{Ground, Reach};
 use super::query::Query;
 use super::top_k::TopK;
 use super::trace::{Stage, Trace};

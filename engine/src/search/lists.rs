@@ -5,7 +5,8 @@ use nearfield_model::Result;
 use roaring::RoaringBitmap;
 
 use super::candidates::{Scratch, rerank};
-use super::plan::{Ground, Mask, Reach};
+use super::matching::Mask;
+use super::plan::{Ground, Reach};
 use super::query::Query;
 use super::top_k::TopK;
 use super::trace::{Stage, Trace};
@@ -17,6 +18,9 @@ use crate::points::bits;
 
 /// Lists beyond those wanted that are ordered too, as some may be empty.
 const SPARE_LISTS: usize = 8;
+/// Where this share of the matching rows that are to be expected is found, they are not rarer
+/// than elsewhere.
+const SHARE_MIN: f32 = 0.7;
 
 /// Looks at the codes of each epoch's nearest lists; at more of them than wanted if those hold
 /// too few rows.
@@ -28,7 +32,8 @@ pub(super) fn probe_lists(
     scratch: &mut Scratch,
     trace: &mut Trace,
 ) {
-    for (epoch, probes) in ground.live.epochs.iter().zip(&reach.probes) {
+    let efforts = reach.probes.iter().zip(&reach.stretch);
+    for (epoch, (probes, stretch)) in ground.live.epochs.iter().zip(efforts) {
         let model = &*epoch.model;
         let segments = || ground.live.segments_of(model.epoch);
         if segments().next().is_none() {
@@ -41,12 +46,17 @@ pub(super) fn probe_lists(
             epsilon: reach.epsilon,
             model,
             left: *probes,
+            stretch: *stretch,
+            share: reach.share,
+            seen: 0,
+            matched: 0,
         };
         let wanted = probes.saturating_add(SPARE_LISTS);
         model.nearest_lists(&query.rotated, wanted, &mut scratch.coarse);
         trace.lap(Stage::Coarse);
         let tried = probing.probe(0, scratch, trace);
-        if probing.is_done(scratch) || tried >= model.lists() {
+        let next = scratch.coarse.lists.get(tried).map(|(key, _)| *key);
+        if next.is_some_and(|key| probing.is_done(key, scratch)) || tried >= model.lists() {
             continue;
         }
         // The rows of these lists were too few: go on with the others.
@@ -72,12 +82,27 @@ struct Probing<'a> {
     model: &'a Model,
     /// Lists with rows that are still wanted.
     left: usize,
+    /// See [`Reach`].
+    stretch: f32,
+    share: f32,
+    /// Rows of the lists that were looked into, and those of them that match.
+    seen: usize,
+    matched: usize,
 }
 
 impl Probing<'_> {
-    /// Whether enough lists were looked into, and enough rows found.
-    fn is_done(&self, scratch: &Scratch) -> bool {
-        self.left == 0 && scratch.found.is_enough()
+    /// Whether enough lists were looked into, and enough rows found; the next list is this far.
+    fn is_done(&self, key: f32, scratch: &Scratch) -> bool {
+        if self.left > 0 || !scratch.found.is_enough() {
+            return false;
+        }
+        // Near the query as many rows match as elsewhere: the calibration holds. If not, lists
+        // are looked into as long as they may hold rows as near as those found.
+        self.matching.is_none()
+            || self.matched as f32 >= SHARE_MIN * self.share * self.seen as f32
+            || self
+                .query
+                .is_beyond(key, scratch.found.threshold(), self.stretch)
     }
 
     /// Looks into the lists found, from position `from` on; gives how far it came.
@@ -85,11 +110,11 @@ impl Probing<'_> {
         let live = &self.ground.live;
         let segments = || live.segments_of(self.model.epoch);
         let mut at = from;
-        while let Some((_, list)) = scratch.coarse.lists.get(at) {
-            if self.is_done(scratch) {
+        while let Some((key, list)) = scratch.coarse.lists.get(at).copied() {
+            if self.is_done(key, scratch) {
                 break;
             }
-            let list = *list as usize;
+            let list = list as usize;
             at += 1;
             if segments().all(|segment| segment.count(list) == 0) {
                 continue;
@@ -97,33 +122,54 @@ impl Probing<'_> {
             if let Some((_, next)) = scratch.coarse.lists.get(at) {
                 segments().for_each(|segment| segment.prefetch(*next as usize));
             }
-            let cell = self.model.cell(list);
-            let code = &mut scratch.code;
-            cell.query_into(&self.query.rotated, self.epsilon, code);
+            let matched = self.matched;
+            let mut prepared = false;
             for segment in segments() {
-                self.scan_list(segment, list, scratch, trace);
+                self.scan_list(segment, list, &mut prepared, scratch, trace);
             }
-            self.left = self.left.saturating_sub(1);
-            trace.lists_probed += 1;
+            // Lists without a match cost little, and count for nothing.
+            if self.matched > matched {
+                self.left = self.left.saturating_sub(1);
+                trace.lists_probed += 1;
+            }
         }
         at
     }
 
     #[inline]
-    fn scan_list(&self, segment: &Segment, list: usize, scratch: &mut Scratch, trace: &mut Trace) {
+    fn scan_list(
+        &mut self,
+        segment: &Segment,
+        list: usize,
+        prepared: &mut bool,
+        scratch: &mut Scratch,
+        trace: &mut Trace,
+    ) {
         let (mut estimates, mut lower) = ([0.0; BLOCK_ROWS], [0.0; BLOCK_ROWS]);
         let view = &*self.ground.view;
         let Scratch { code, found, .. } = scratch;
         for block in segment.list(list) {
+            let there = u64::MAX >> (BLOCK_ROWS - block.len());
+            let wanted = match self.matching {
+                Some(mask) => block.matching(|row| mask.contains(row)),
+                None => there,
+            };
+            self.seen += block.len();
+            self.matched += wanted.count_ones() as usize;
+            if wanted == 0 {
+                continue;
+            }
+            if !std::mem::replace(prepared, true) {
+                let cell = self.model.cell(list);
+                cell.query_into(&self.query.rotated, self.epsilon, code);
+            }
             trace.rows_scanned += block.len() as u64;
             let near = code.scan_block(&block.codes, found.threshold(), &mut estimates, &mut lower);
-            let there = u64::MAX >> (BLOCK_ROWS - block.len());
-            for place in bits(near & there) {
+            for place in bits(near & wanted) {
                 let place = place as usize;
                 let row = block.row(place);
-                let matches = self.matching.is_none_or(|mask| mask.contains(row));
                 // The threshold may have fallen since the block was scanned.
-                if matches && lower[place] <= found.threshold() && view.is_live(row) {
+                if lower[place] <= found.threshold() && view.is_live(row) {
                     found.push(row, estimates[place], lower[place]);
                 }
             }
@@ -132,6 +178,7 @@ impl Probing<'_> {
 }
 
 /// The rows that match a filter, by epoch and list, and those in no list.
+#[derive(Debug)]
 pub(crate) struct ListedRows {
     /// Epoch by position among the live ones, list, row; sorted.
     listed: Vec<(u8, u16, u32)>,
@@ -181,24 +228,41 @@ impl ListedRows {
         let unlisted = self.unlisted.iter().copied();
         rerank(ground, query, unlisted, nearest, trace)?;
         let mut chosen: Vec<(f32, &[(u8, u16, u32)])> = Vec::new();
-        for (of_epoch, probes) in self.listed.chunk_by(|a, b| a.0 == b.0).zip(&reach.probes) {
-            let model = &ground.live.epochs[usize::from(of_epoch[0].0)].model;
+        for of_epoch in self.listed.chunk_by(|a, b| a.0 == b.0) {
+            let epoch = usize::from(of_epoch[0].0);
+            let (probes, stretch) = (&reach.probes[epoch], &reach.stretch[epoch]);
+            let model = &ground.live.epochs[epoch].model;
             let keys = model.all_lists(&query.rotated, &mut scratch.coarse);
             chosen.clear();
             let lists = of_epoch.chunk_by(|a, b| a.1 == b.1);
             chosen.extend(lists.map(|rows| (keys[usize::from(rows[0].1)], rows)));
             trace.lap(Stage::Coarse);
             chosen.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1[0].1.cmp(&b.1[0].1)));
-            let mut compared = 0;
+            let mut found = 0;
             let wanted = chosen.iter().enumerate().take_while(|(at, (_, rows))| {
-                let goes_on = at < probes || compared < nearest.limit();
-                compared += rows.len();
+                let goes_on = at < probes || found < nearest.limit();
+                found += rows.len();
                 goes_on
             });
             let wanted = wanted.count();
             trace.lists_probed += wanted as u64;
             let rows = chosen[..wanted].iter().flat_map(|(_, rows)| rows.iter());
             rerank(ground, query, rows.map(|(_, _, row)| *row), nearest, trace)?;
+            // As with codes: where fewer rows match than elsewhere, as far as they may be near.
+            let last = chosen[wanted - 1].0;
+            let nearer = keys.iter().filter(|key| **key <= last).count();
+            let compared: usize = chosen[..wanted].iter().map(|(_, rows)| rows.len()).sum();
+            let expected = of_epoch.len() as f32 * nearer as f32 / keys.len() as f32;
+            if (compared as f32) < SHARE_MIN * expected {
+                for (key, rows) in &chosen[wanted..] {
+                    if query.is_beyond(*key, nearest.threshold(), *stretch) {
+                        break;
+                    }
+                    let rows = rows.iter().map(|(_, _, row)| *row);
+                    rerank(ground, query, rows, nearest, trace)?;
+                    trace.lists_probed += 1;
+                }
+            }
             trace.lap(Stage::Rerank);
         }
         Ok(())

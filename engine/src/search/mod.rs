@@ -2,6 +2,7 @@
 
 mod candidates;
 mod lists;
+pub(crate) mod matching;
 mod plan;
 mod query;
 mod top_k;

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use nearfield_model::{self as model, Context, Explanation, Result, Search};
-use roaring::RoaringBitmap;
 
 use super::candidates::{Scratch, scan};
 use super::lists::ListedRows;
+use super::matching::Matching;
 use super::query::Query;
 use super::top_k::{Near, TopK};
 use super::trace::{Stage, Trace};
 use crate::collection::Collection;
-use crate::filter::select;
 use crate::index::fine::Fine;
 use crate::index::live::Live;
 use crate::index::tail::Chunk;
@@ -57,6 +56,11 @@ impl<'a> Ground<'a> {
 pub(crate) struct Reach {
     /// Lists to probe, by epoch.
     pub(crate) probes: Vec<usize>,
+    /// With a filter: lists are probed up to so many times the distance of the last row wanted,
+    /// by epoch, where fewer rows match than elsewhere.
+    pub(crate) stretch: Vec<f32>,
+    /// The share of rows that match.
+    pub(crate) share: f32,
     /// Standard errors by which lower bounds lie below the estimates.
     pub(crate) epsilon: f32,
     /// Rows to compare exactly, at most.
@@ -74,38 +78,11 @@ enum Way {
     /// Every live row, exactly.
     ExactAll,
     /// These rows, exactly.
-    Exact(RoaringBitmap),
+    Exact(Arc<Matching>),
     /// Codes first, of these rows or of all.
-    Codes(Option<Mask>),
+    Codes(Option<Arc<Matching>>),
     /// The rows of the nearest lists, exactly.
-    ListedRows(ListedRows),
-}
-
-/// A bit per row: rows that match a filter.
-pub(crate) struct Mask(Vec<u64>);
-
-impl Mask {
-    fn new(rows: &RoaringBitmap, count: u32) -> Mask {
-        let mut words = vec![0; (count as usize).div_ceil(64)];
-        for row in rows {
-            if let Some(word) = words.get_mut(row as usize / 64) {
-                *word |= 1 << (row % 64);
-            }
-        }
-        Mask(words)
-    }
-
-    /// The matching rows among the 64 from `first` on.
-    #[inline]
-    pub(crate) fn word(&self, first: u32) -> u64 {
-        self.0.get(first as usize / 64).copied().unwrap_or(0)
-    }
-
-    /// Whether a row matches.
-    #[inline]
-    pub(crate) fn contains(&self, row: u32) -> bool {
-        self.word(row) >> (row % 64) & 1 == 1
-    }
+    ListedRows(Arc<ListedRows>),
 }
 
 impl Plan {
@@ -118,15 +95,15 @@ impl Plan {
         let view = &*ground.view;
         let matching = match &request.filter {
             Some(filter) => {
-                let selected = select(&ground.collection.fields(), view, filter);
-                Some(selected.rows(context, view, filter)?)
+                let (collection, recent) = (ground.collection, &ground.collection.recent);
+                Some(recent.matching(collection, context, view, filter)?)
             }
             None => None,
         };
-        let count = matching.as_ref().map_or(view.count(), RoaringBitmap::len);
+        let count = matching.as_ref().map_or(view.count(), |rows| rows.count());
         let few = count <= u64::from(ground.collection.options.exact_rows);
         let reach = reach(ground, request, count);
-        let matched = matching.as_ref().map(RoaringBitmap::len);
+        let matched = matching.as_ref().map(|rows| rows.count());
         let costs = Costs::new(ground, &reach, count);
         let way = match matching {
             None if request.recall >= 1.0 || few => Way::ExactAll,
@@ -144,9 +121,9 @@ impl Plan {
                 Way::Exact(rows)
             }
             Some(rows) if costs.listed_rows <= costs.codes => {
-                Way::ListedRows(ListedRows::new(&ground.live, &rows))
+                Way::ListedRows(rows.listed(&ground.live))
             }
-            Some(rows) => Way::Codes(Some(Mask::new(&rows, view.rows))),
+            Some(rows) => Way::Codes(Some(rows)),
         };
         trace.lap(Stage::Filter);
         Ok(Plan {
@@ -179,13 +156,15 @@ impl Plan {
                     trace,
                 )?;
             }
-            Way::Exact(rows) => exact(ground, context, queries, rows, &mut nearest, trace)?,
+            Way::Exact(rows) => {
+                exact(ground, context, queries, &rows.rows, &mut nearest, trace)?;
+            }
             Way::Codes(matching) => {
                 for (query, nearest) in queries.iter().zip(&mut nearest) {
                     scan(
                         ground,
                         query,
-                        matching.as_ref(),
+                        matching.as_deref().map(Matching::mask),
                         &self.reach,
                         nearest,
                         &mut scratch,
@@ -217,7 +196,7 @@ impl Plan {
         let (covered, end) = (ground.live.covered(), ground.view.rows);
         let tail_rows = match &self.way {
             Way::ExactAll => ground.view.live_between(covered, end).into(),
-            Way::Exact(rows) => rows.range_cardinality(covered..end),
+            Way::Exact(rows) => rows.rows.range_cardinality(covered..end),
             Way::Codes(_) => end.saturating_sub(covered).into(),
             Way::ListedRows(rows) => rows.unlisted() as u64,
         };
@@ -244,14 +223,25 @@ fn reach(ground: &Ground<'_>, request: &Search<'_>, count: u64) -> Reach {
     let limit = request.limit as f64 * share;
     let mut epsilon = None;
     let mut probes = Vec::with_capacity(ground.live.epochs.len());
+    let mut stretch = Vec::with_capacity(ground.live.epochs.len());
     for epoch in &ground.live.epochs {
         let lists = epoch.model.lists();
-        let (wanted, bound) = epoch.calibration.effort(request.recall, limit, lists);
-        epsilon = Some(bound.max(epsilon.unwrap_or(0.0)));
-        probes.push(request.probes.map_or(wanted, |probes| probes.min(lists)));
+        let effort = epoch.calibration.effort(request.recall, limit, lists);
+        epsilon = Some(effort.epsilon.max(epsilon.unwrap_or(0.0)));
+        probes.push(
+            request
+                .probes
+                .map_or(effort.probes, |probes| probes.min(lists)),
+        );
+        stretch.push(match request.probes {
+            Some(_) => 0.0,
+            None => effort.stretch,
+        });
     }
     Reach {
         probes,
+        stretch,
+        share: (1.0 / share) as f32,
         epsilon: match request.rerank {
             Some(_) => EPSILON_MAX,
             None => epsilon.unwrap_or_else(|| epsilon_without_index(request.recall)),

@@ -50,6 +50,17 @@ impl<'a> Query<'a> {
         })
     }
 
+    /// Whether a list whose centroid has this key is further than `stretch` times a row that has
+    /// the key `row`. Never under dot, where keys are no distances.
+    pub(crate) fn is_beyond(&self, list: f32, row: f32, stretch: f32) -> bool {
+        let row = match self.metric {
+            Metric::Euclidean => row,
+            Metric::Cosine => 2.0 + 2.0 * row,
+            Metric::Dot => return false,
+        };
+        list + self.squared > stretch * stretch * row
+    }
+
     /// What 8-bit codes are compared with.
     pub(crate) fn fine(&self) -> FineQuery<'_> {
         FineQuery {
