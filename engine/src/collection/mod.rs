@@ -5,6 +5,7 @@ mod compact;
 pub(crate) mod fixture;
 pub(crate) mod indexing;
 mod maintain;
+pub(crate) mod matching;
 pub(crate) mod memory;
 mod open;
 pub(crate) mod read;
@@ -29,8 +30,8 @@ use crate::manifest::Manifest;
 use crate::options::Options;
 use crate::points::View;
 use crate::points::id_map::IdMap;
-use crate::search::matching::Recent;
 use crate::storage::Schema;
+use matching::Recent;
 use scrub::Scrub;
 
 /// A collection that is open.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use arc_swap::ArcSwap;
 use nearfield_model::{ErrorKind, Result};
 
+use super::matching::Recent;
 use super::scrub::Scrub;
 use super::{Collection, Writing};
 use crate::filter::Fields;
@@ -24,7 +25,6 @@ use crate::manifest::{Manifest, checkpoint_path};
 use crate::options::Options;
 use crate::points::View;
 use crate::points::id_map::{IdMap, hash};
-use crate::search::matching::Recent;
 use crate::storage::{self, Schema};
 
 impl Collection {

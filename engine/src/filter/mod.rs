@@ -3,6 +3,7 @@
 pub(crate) mod column;
 pub(crate) mod field;
 pub(crate) mod leaves;
+pub(crate) mod mask;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -16,6 +16,7 @@ mod codes;
 mod filling;
 pub(crate) mod fine;
 mod huge;
+pub(crate) mod listed;
 pub(crate) mod live;
 pub(crate) mod model;
 pub(crate) mod model_file;

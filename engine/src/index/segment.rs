@@ -239,6 +239,9 @@ impl Segment {
         let codes = block_bytes(self.padded);
         let blocks = self.list_bytes(list).chunks_exact(stride(self.padded));
         blocks.filter_map(move |bytes| {
+            // Behind the end of a list the next begins: fetching that is no waste either.
+            let ahead = bytes.as_ptr().wrapping_add(2 * bytes.len());
+            prefetch_bytes(ahead, bytes.len());
             let (block, rows) = bytes.split_at(codes);
             let count = left.min(BLOCK_ROWS);
             left -= count;

@@ -7,11 +7,11 @@ use std::collections::BinaryHeap;
 use nearfield_model::Result;
 
 use super::lists::probe_lists;
-use super::matching::Mask;
 use super::plan::{Ground, Reach};
 use super::query::Query;
 use super::top_k::TopK;
 use super::trace::{Stage, Trace};
+use crate::filter::mask::Mask;
 use crate::index::model::Coarse;
 use crate::index::tail::CHUNK_ROWS;
 use crate::index::{GROUP_ROWS, Keys, QueryCode};

@@ -2,15 +2,15 @@
 //! match a filter.
 
 use nearfield_model::Result;
-use roaring::RoaringBitmap;
 
 use super::candidates::{Scratch, rerank};
-use super::matching::Mask;
+
 use super::plan::{Ground, Reach};
 use super::query::Query;
 use super::top_k::TopK;
 use super::trace::{Stage, Trace};
-use crate::index::live::Live;
+use crate::filter::mask::Mask;
+use crate::index::listed::ListedRows;
 use crate::index::model::Model;
 use crate::index::segment::Segment;
 use crate::kernel::BLOCK_ROWS;
@@ -177,94 +177,55 @@ impl Probing<'_> {
     }
 }
 
-/// The rows that match a filter, by epoch and list, and those in no list.
-#[derive(Debug)]
-pub(crate) struct ListedRows {
-    /// Epoch by position among the live ones, list, row; sorted.
-    listed: Vec<(u8, u16, u32)>,
-    unlisted: Vec<u32>,
-}
-
-impl ListedRows {
-    pub(super) fn new(live: &Live, rows: &RoaringBitmap) -> ListedRows {
-        let mut listed = Vec::with_capacity(rows.len() as usize);
-        let mut unlisted = Vec::new();
-        let mut segments = live.segments.iter();
-        let mut segment = segments.next();
-        let epoch_of = |segment: &Segment| {
-            let mut epochs = live.epochs.iter();
-            epochs.position(|epoch| epoch.model.epoch == segment.extent.epoch)
-        };
-        let mut epoch = segment.and_then(|segment| epoch_of(segment));
-        for row in rows {
-            while segment.is_some_and(|segment| row >= segment.extent.end_row) {
-                segment = segments.next();
-                epoch = segment.and_then(|segment| epoch_of(segment));
-            }
-            match (segment.and_then(|segment| segment.home(row)), epoch) {
-                (Some(list), Some(epoch)) => listed.push((epoch as u8, list, row)),
-                _ => unlisted.push(row),
-            }
-        }
-        listed.sort_unstable();
-        ListedRows { listed, unlisted }
-    }
-
-    /// Rows that are in no list.
-    pub(super) fn unlisted(&self) -> usize {
-        self.unlisted.len()
-    }
-
-    /// Compares the rows of the nearest lists exactly, and those in no list.
-    pub(super) fn compare(
-        &self,
-        ground: &Ground<'_>,
-        query: &Query<'_>,
-        reach: &Reach,
-        nearest: &mut TopK<'_>,
-        scratch: &mut Scratch,
-        trace: &mut Trace,
-    ) -> Result<()> {
-        let unlisted = self.unlisted.iter().copied();
-        rerank(ground, query, unlisted, nearest, trace)?;
-        let mut chosen: Vec<(f32, &[(u8, u16, u32)])> = Vec::new();
-        for of_epoch in self.listed.chunk_by(|a, b| a.0 == b.0) {
-            let epoch = usize::from(of_epoch[0].0);
-            let (probes, stretch) = (&reach.probes[epoch], &reach.stretch[epoch]);
-            let model = &ground.live.epochs[epoch].model;
-            let keys = model.all_lists(&query.rotated, &mut scratch.coarse);
-            chosen.clear();
-            let lists = of_epoch.chunk_by(|a, b| a.1 == b.1);
-            chosen.extend(lists.map(|rows| (keys[usize::from(rows[0].1)], rows)));
-            trace.lap(Stage::Coarse);
-            chosen.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1[0].1.cmp(&b.1[0].1)));
-            let mut found = 0;
-            let wanted = chosen.iter().enumerate().take_while(|(at, (_, rows))| {
-                let goes_on = at < probes || found < nearest.limit();
-                found += rows.len();
-                goes_on
-            });
-            let wanted = wanted.count();
-            trace.lists_probed += wanted as u64;
-            let rows = chosen[..wanted].iter().flat_map(|(_, rows)| rows.iter());
-            rerank(ground, query, rows.map(|(_, _, row)| *row), nearest, trace)?;
-            // As with codes: where fewer rows match than elsewhere, as far as they may be near.
-            let last = chosen[wanted - 1].0;
-            let nearer = keys.iter().filter(|key| **key <= last).count();
-            let compared: usize = chosen[..wanted].iter().map(|(_, rows)| rows.len()).sum();
-            let expected = of_epoch.len() as f32 * nearer as f32 / keys.len() as f32;
-            if (compared as f32) < SHARE_MIN * expected {
-                for (key, rows) in &chosen[wanted..] {
-                    if query.is_beyond(*key, nearest.threshold(), *stretch) {
-                        break;
-                    }
-                    let rows = rows.iter().map(|(_, _, row)| *row);
-                    rerank(ground, query, rows, nearest, trace)?;
-                    trace.lists_probed += 1;
+/// Compares the matching rows of the nearest lists exactly, and those in no list.
+pub(super) fn compare_listed(
+    listed: &ListedRows,
+    ground: &Ground<'_>,
+    query: &Query<'_>,
+    reach: &Reach,
+    nearest: &mut TopK<'_>,
+    scratch: &mut Scratch,
+    trace: &mut Trace,
+) -> Result<()> {
+    let unlisted = listed.unlisted.iter().copied();
+    rerank(ground, query, unlisted, nearest, trace)?;
+    let mut chosen: Vec<(f32, &[(u8, u16, u32)])> = Vec::new();
+    for of_epoch in listed.listed.chunk_by(|a, b| a.0 == b.0) {
+        let epoch = usize::from(of_epoch[0].0);
+        let (probes, stretch) = (&reach.probes[epoch], &reach.stretch[epoch]);
+        let model = &ground.live.epochs[epoch].model;
+        let keys = model.all_lists(&query.rotated, &mut scratch.coarse);
+        chosen.clear();
+        let lists = of_epoch.chunk_by(|a, b| a.1 == b.1);
+        chosen.extend(lists.map(|rows| (keys[usize::from(rows[0].1)], rows)));
+        trace.lap(Stage::Coarse);
+        chosen.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1[0].1.cmp(&b.1[0].1)));
+        let mut found = 0;
+        let wanted = chosen.iter().enumerate().take_while(|(at, (_, rows))| {
+            let goes_on = at < probes || found < nearest.limit();
+            found += rows.len();
+            goes_on
+        });
+        let wanted = wanted.count();
+        trace.lists_probed += wanted as u64;
+        let rows = chosen[..wanted].iter().flat_map(|(_, rows)| rows.iter());
+        rerank(ground, query, rows.map(|(_, _, row)| *row), nearest, trace)?;
+        // As with codes: where fewer rows match than elsewhere, as far as they may be near.
+        let last = chosen[wanted - 1].0;
+        let nearer = keys.iter().filter(|key| **key <= last).count();
+        let compared: usize = chosen[..wanted].iter().map(|(_, rows)| rows.len()).sum();
+        let expected = of_epoch.len() as f32 * nearer as f32 / keys.len() as f32;
+        if (compared as f32) < SHARE_MIN * expected {
+            for (key, rows) in &chosen[wanted..] {
+                if query.is_beyond(*key, nearest.threshold(), *stretch) {
+                    break;
                 }
+                let rows = rows.iter().map(|(_, _, row)| *row);
+                rerank(ground, query, rows, nearest, trace)?;
+                trace.lists_probed += 1;
             }
-            trace.lap(Stage::Rerank);
         }
-        Ok(())
+        trace.lap(Stage::Rerank);
     }
+    Ok(())
 }

@@ -2,7 +2,6 @@
 
 mod candidates;
 mod lists;
-pub(crate) mod matching;
 mod plan;
 mod query;
 mod top_k;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use nearfield_model::{self as model, Context, Explanation, Result, Search};
 
 use super::candidates::{Scratch, scan};
-use super::lists::ListedRows;
-use super::matching::Matching;
+use super::lists::compare_listed;
 use super::query::Query;
 use super::top_k::{Near, TopK};
 use super::trace::{Stage, Trace};
 use crate::collection::Collection;
+use crate::collection::matching::Matching;
 use crate::index::fine::Fine;
+use crate::index::listed::ListedRows;
 use crate::index::live::Live;
 use crate::index::tail::Chunk;
 use crate::pause::pause;
@@ -175,7 +176,15 @@ impl Plan {
             }
             Way::ListedRows(rows) => {
                 for (query, nearest) in queries.iter().zip(&mut nearest) {
-                    rows.compare(ground, query, &self.reach, nearest, &mut scratch, trace)?;
+                    compare_listed(
+                        rows,
+                        ground,
+                        query,
+                        &self.reach,
+                        nearest,
+                        &mut scratch,
+                        trace,
+                    )?;
                     context.check()?;
                 }
             }
@@ -198,7 +207,7 @@ impl Plan {
             Way::ExactAll => ground.view.live_between(covered, end).into(),
             Way::Exact(rows) => rows.rows.range_cardinality(covered..end),
             Way::Codes(_) => end.saturating_sub(covered).into(),
-            Way::ListedRows(rows) => rows.unlisted() as u64,
+            Way::ListedRows(rows) => rows.unlisted.len() as u64,
         };
         Explanation {
             plan,

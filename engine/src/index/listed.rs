@@ -1,0 +1,41 @@
+//! Rows by the list that they are in.
+
+use roaring::RoaringBitmap;
+
+use super::live::Live;
+use super::segment::Segment;
+
+/// The rows that match a filter, by epoch and list, and those in no list.
+#[derive(Debug)]
+pub(crate) struct ListedRows {
+    /// Epoch by position among the live ones, list, row; sorted.
+    pub(crate) listed: Vec<(u8, u16, u32)>,
+    pub(crate) unlisted: Vec<u32>,
+}
+
+impl ListedRows {
+    /// Looks up the lists of rows.
+    pub(crate) fn new(live: &Live, rows: &RoaringBitmap) -> ListedRows {
+        let mut listed = Vec::with_capacity(rows.len() as usize);
+        let mut unlisted = Vec::new();
+        let mut segments = live.segments.iter();
+        let mut segment = segments.next();
+        let epoch_of = |segment: &Segment| {
+            let mut epochs = live.epochs.iter();
+            epochs.position(|epoch| epoch.model.epoch == segment.extent.epoch)
+        };
+        let mut epoch = segment.and_then(|segment| epoch_of(segment));
+        for row in rows {
+            while segment.is_some_and(|segment| row >= segment.extent.end_row) {
+                segment = segments.next();
+                epoch = segment.and_then(|segment| epoch_of(segment));
+            }
+            match (segment.and_then(|segment| segment.home(row)), epoch) {
+                (Some(list), Some(epoch)) => listed.push((epoch as u8, list, row)),
+                _ => unlisted.push(row),
+            }
+        }
+        listed.sort_unstable();
+        ListedRows { listed, unlisted }
+    }
+}
