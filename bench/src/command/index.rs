@@ -96,6 +96,8 @@ struct Written {
 struct Searches {
     during_us: Vec<f64>,
     during_rate: f64,
+    /// p99 of the second in which it was highest; nothing if ingest took less than a second.
+    worst_second_us: Option<f64>,
     rest_us: Vec<f64>,
     rest_rate: f64,
     recall: f64,
@@ -191,6 +193,7 @@ impl Index {
                 let rest = one_by_one(&collection, &set.queries, ask, 1, time)?;
                 Some(Searches {
                     during_rate: seen.len() as f64 / written.seconds(),
+                    worst_second_us: worst_second(&written, &seen),
                     during_us: seen.iter().map(|search| search.latency_us).collect(),
                     rest_rate: rest.rate(),
                     recall: rest.recall(set, ground),
@@ -257,11 +260,13 @@ impl Index {
                 "queries/s during ingest",
                 "p50 us during ingest",
                 "p99 us during ingest",
+                "p99 us in the worst second",
                 "queries/s at rest",
                 "p50 us at rest",
                 "p99 us at rest",
                 "p50, times that at rest",
                 "p99, times that at rest",
+                "worst second's p99, times",
                 "recall@10 at rest",
             ],
         );
@@ -301,8 +306,10 @@ impl Index {
                 bytes(&|leg| leg.closed.other),
                 bytes(&|leg| leg.open.total()),
             ]);
-            let found = |of: &dyn Fn(&Searches) -> f64| {
-                Cell::spread(legs.iter().flat_map(|leg| &leg.searches).map(of))
+            let its = || legs.iter().flat_map(|leg| &leg.searches);
+            let found = |of: &dyn Fn(&Searches) -> f64| Cell::spread(its().map(of));
+            let worst = |of: &dyn Fn(&Searches, f64) -> f64| {
+                Cell::spread(its().filter_map(|its| Some(of(its, its.worst_second_us?))))
             };
             let during = |share: f64| move |its: &Searches| percentile(&its.during_us, share);
             let rest = |share: f64| move |its: &Searches| percentile(&its.rest_us, share);
@@ -312,11 +319,13 @@ impl Index {
                 found(&|its| its.during_rate),
                 found(&during(0.5)),
                 found(&during(0.99)),
+                worst(&|_, worst_us| worst_us),
                 found(&|its| its.rest_rate),
                 found(&rest(0.5)),
                 found(&rest(0.99)),
                 found(&times(0.5)),
                 found(&times(0.99)),
+                worst(&|its, worst_us| worst_us / rest(0.99)(its)),
                 found(&|its| its.recall),
             ]);
         }
@@ -415,6 +424,21 @@ fn write(
         }
     }
     Ok(written)
+}
+
+/// The highest p99 of a second of the writing; what follows the last whole second counts with
+/// it. Early searches, of few rows, are many and fast, and hide others in the p99 of all.
+fn worst_second(written: &Written, seen: &[Seen]) -> Option<f64> {
+    let whole = written.ends.last()?.as_secs() as usize;
+    let mut seconds = vec![Vec::new(); whole];
+    for search in seen {
+        let second = search.end.duration_since(written.start).as_secs() as usize;
+        seconds
+            .get_mut(second.min(whole.checked_sub(1)?))?
+            .push(search.latency_us);
+    }
+    let each = seconds.iter().map(|latencies| percentile(latencies, 0.99));
+    each.max_by(f64::total_cmp)
 }
 
 /// What a collection said of itself at some moment.
