@@ -54,6 +54,18 @@ pub(crate) struct Arguments {
     )]
     pub(crate) json: bool,
 
+    /// Refuse what would take more memory than this, such as 512MiB or 2GiB; the page cache does
+    /// not count
+    #[arg(
+        long,
+        global = true,
+        value_name = "BYTES",
+        env = "NEARFIELD_MEMORY_BUDGET",
+        hide_env_values = true,
+        value_parser = crate::budget::parse
+    )]
+    pub(crate) memory_budget: Option<u64>,
+
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }

@@ -194,7 +194,7 @@ fn hint(kind: ErrorKind, target: &str) -> Option<String> {
             format!("`nearfield doctor {target}` says what is damaged; a snapshot can be restored with `nearfield restore`")
         }
         ErrorKind::Unsupported => "`nearfield --version` tells this program's version; another one may be needed".into(),
-        ErrorKind::OutOfMemory => "remove points that are not needed, then run `nearfield compact`".into(),
+        ErrorKind::OutOfMemory => "raise --memory-budget, or remove points and run `nearfield compact`".into(),
         ErrorKind::Internal => "this is a defect of nearfield; please report it together with the command".into(),
         _ => return None,
     })

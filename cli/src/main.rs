@@ -1,6 +1,7 @@
 //! The `nearfield` program: one command per file.
 
 mod arguments;
+mod budget;
 mod compact;
 mod completions;
 mod count;
@@ -41,6 +42,9 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return explain(&error),
     };
+    if let Some(bytes) = arguments.memory_budget {
+        budget::set(bytes);
+    }
     let output = Output::to_stdout(arguments.json);
     let outcome = match arguments.command {
         Some(command) => command.run(output),

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::failure::{Failure, Outcome};
 use crate::get::{hint_at_string, parse_id, vector_text};
-use crate::show::{Align, Output, Table, clean, cut, duration, number, plural};
+use crate::show::{Align, Output, Table, clean, cut, duration, explanation, number, plural};
 use crate::source;
 use crate::store::{CollectionName, Store, StorePath};
 
@@ -27,7 +27,8 @@ Examples:
   nearfield search ./data --like 7
   nearfield search ./data --vector 0.1,0.2,0.3 --limit 5
   nearfield search ./data -c docs --like kind-of-blue --filter 'genre = \"jazz\"'
-  nearfield search ./data --vector-file questions.npy --recall 0.99 --json")]
+  nearfield search ./data --vector-file questions.npy --recall 0.99 --json
+  nearfield search ./data --like 7 --recall 1 --explain")]
 pub(crate) struct Search {
     #[command(flatten)]
     store: StorePath,
@@ -61,6 +62,18 @@ pub(crate) struct Search {
         hide_env_values = true
     )]
     recall: f32,
+
+    /// Lists probed per vector, whatever the recall; for benchmarks
+    #[arg(long, value_name = "LISTS")]
+    probes: Option<usize>,
+
+    /// Rows compared exactly per vector, at most; for benchmarks
+    #[arg(long, value_name = "ROWS")]
+    rerank: Option<usize>,
+
+    /// Tell how the hits were found: the plan, what was looked at, where the time went
+    #[arg(long)]
+    explain: bool,
 
     /// Show the vectors of the hits
     #[arg(long)]
@@ -125,22 +138,31 @@ impl Search {
         let mut request = nearfield::Search::new(&collection, vectors)
             .limit(limit)
             .recall(self.recall)
+            .explain(self.explain)
             .with_metadata(true)
             .with_vectors(self.with_vectors);
         request.filter = filter;
+        (request.probes, request.rerank) = (self.probes, self.rerank);
         let start = Instant::now();
-        let mut results = store.call(request)?.results;
+        let found = store.call(request)?;
         let time = start.elapsed();
+        let mut results = found.results;
         for hits in &mut results {
             hits.retain(|hit| like.as_ref().is_none_or(|id| hit.id != *id));
             hits.truncate(self.limit);
         }
-        output.json(&json!({
+        let mut answer = json!({
             "collection": collection,
             "seconds": time.as_secs_f64(),
             "results": results,
-        }))?;
-        output.text(&show(&results, time, output))
+        });
+        let mut text = show(&results, time, output);
+        if let Some(explained) = &found.explained {
+            answer["explained"] = json!(explained);
+            text += &format!("\n{}", explanation(explained, output.width()));
+        }
+        output.json(&answer)?;
+        output.text(&text)
     }
 }
 

@@ -7,6 +7,7 @@ use nearfield::{
     Builder, Context, Database, DescribeCollection, Description, ListCollections, Verb,
 };
 
+use crate::budget;
 use crate::failure::{Failure, Outcome};
 
 /// The first argument of nearly every command.
@@ -61,6 +62,7 @@ impl Store {
             .options(|options| {
                 options.program = format!("nearfield {command}");
                 options.create = create;
+                options.memory_bytes_max = budget::bytes_max();
             })
             .open()
             .map_err(|error| Failure::of(&error, target))?;

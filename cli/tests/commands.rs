@@ -74,6 +74,37 @@ fn search_by_vector_file_and_likeness() {
 }
 
 #[test]
+fn a_search_explains_itself_if_asked() {
+    let place = albums();
+    let search = ["search", "data", "--vector", "1,0,0", "--limit", "2"];
+    assert_eq!(place.json(&search).get("explained"), None);
+    assert!(!place.ok(&search).contains("plan"));
+
+    let explained = [
+        &search[..],
+        &["--explain", "--probes", "3", "--rerank", "9"],
+    ]
+    .concat();
+    let found = place.json(&explained);
+    assert_eq!(ids(&found), [json!("kind-of-blue"), json!("giant-steps")]);
+    assert_eq!(found["explained"]["plan"], "exact_all");
+    assert_eq!(found["explained"]["rows_compared"], 4);
+    let text = place.ok(&explained);
+    let (hits, table) = text.split_once("\n\n").unwrap();
+    assert!(hits.contains("2 hits in"), "{text}");
+    assert!(
+        table.starts_with("plan      exact_all: every row exactly\n"),
+        "{text}"
+    );
+    assert!(table.contains("compared  4 vectors\n"), "{text}");
+
+    let filtered = [&search[..], &["--explain", "--filter", "year > 1959"]].concat();
+    let found = place.json(&filtered);
+    assert_eq!(found["explained"]["plan"], "exact");
+    assert_eq!(found["explained"]["matching"], 2);
+}
+
+#[test]
 fn search_refuses_what_cannot_be_found() {
     let place = albums();
     assert!(
@@ -90,6 +121,8 @@ fn search_refuses_what_cannot_be_found() {
     place.fails(1, &["search", "data", "--vector", "1,two,3"]);
     place.fails(1, &["search", "data", "--vector", "1,2,3", "--limit", "0"]);
     place.fails(1, &["search", "data", "--vector", "1,2,3", "--recall", "7"]);
+    place.fails(1, &["search", "data", "--vector", "1,2,3", "--probes", "0"]);
+    place.fails(1, &["search", "data", "--vector", "1,2,3", "--rerank", "0"]);
     place.fails(1, &["search", "data", "--vector-file", "nowhere.npy"]);
     place.write("broken.npy", "not an array");
     assert!(
@@ -432,4 +465,28 @@ fn a_store_in_use_is_named_as_locked() {
     );
     drop(import.stdin.take());
     assert!(import.wait().unwrap().success());
+}
+
+#[test]
+fn a_memory_budget_refuses_imports_and_nothing_else() {
+    let place = albums();
+    place.write("many.npy", common::npy(&common::noise(20_000, 4), 4));
+    let import = ["import", "data", "many.npy", "-c", "many"];
+    let budget = ["--memory-budget", "500KiB"];
+    let error = place.fails(1, &[&import[..], &budget].concat());
+    assert!(error.contains("of the 512000 bytes"), "{error}");
+    assert!(error.contains("--memory-budget"), "{error}");
+    let count = place.json(&[&budget[..], &["count", "data", "-c", "many"]].concat());
+    let kept = count["count"].as_u64().unwrap();
+    assert!((1_000..20_000).contains(&kept), "{kept}");
+    let mut environment = place.command(&[&import[..], &["--json"]].concat());
+    environment.env("NEARFIELD_MEMORY_BUDGET", "64KiB");
+    let answer = common::Answer::of(environment.output().unwrap());
+    let error: Value = serde_json::from_str(&answer.err).unwrap();
+    assert_eq!(error["error"]["kind"], "out_of_memory");
+    place.ok(&["info", "data", "--memory-budget", "1KiB"]);
+    // With more of it the import goes on.
+    place.ok(&[&import[..], &["--memory-budget", "1GiB"]].concat());
+    let count = place.json(&["count", "data", "-c", "many"]);
+    assert_eq!(count["count"], 20_000);
 }

@@ -99,6 +99,8 @@ fn wrong_arguments_exit_with_2() {
         &["delete", "data"],
         &["export", "data"],
         &["export", "data", "--ids", "x", "--metadata", "x"],
+        &["count", "data", "--memory-budget", "lots"],
+        &["count", "data", "--memory-budget", "0"],
     ] {
         place.fails(2, arguments);
         let mut with_json = arguments.to_vec();

@@ -220,6 +220,14 @@ setters! {
         filter: Filter,
         /// Sets the recall asked for, 0.5 to 1; 0.95 unless said otherwise, 1 is exact.
         recall: f32,
+        /// Sets the lists probed per query vector, 1 to 65,535, in place of what the recall is
+        /// translated to; a raw knob, for benchmarks.
+        probes: usize,
+        /// Sets how many rows are compared exactly per query vector at most, 1 to 1,000,000; a
+        /// raw knob, for benchmarks.
+        rerank: usize,
+        /// Sets whether the answer tells how it was found; false unless said otherwise.
+        explain: bool,
         /// Sets whether hits hold metadata; false unless said otherwise.
         with_metadata: bool,
         /// Sets whether hits hold vectors; false unless said otherwise.

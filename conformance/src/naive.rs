@@ -183,6 +183,8 @@ impl Contents {
             dead_rows: 0,
             memory_bytes: 0,
             damage: None,
+            write_delay_us: 0,
+            index: None,
             fields: Vec::new(),
         }
     }
@@ -316,8 +318,21 @@ impl Contents {
             hits.truncate(search.limit);
             hits
         });
+        let passing = self.points.iter().filter(|row| row.passes(&search.filter));
+        let rows = passing.count() as u64;
+        let explained = Explanation {
+            plan: match search.filter {
+                Some(_) => Plan::Exact,
+                None => Plan::ExactAll,
+            },
+            matching: search.filter.as_ref().map(|_| rows),
+            rows_compared: rows * search.vectors.len() as u64,
+            tail_rows: rows,
+            ..Explanation::default()
+        };
         Ok(Found {
             results: results.collect(),
+            explained: search.explain.then_some(explained),
         })
     }
 

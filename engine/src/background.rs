@@ -1,5 +1,6 @@
 //! The threads that work behind the writers' backs: one makes codes, one makes files ahead and
-//! syncs, one writes checkpoints.
+//! syncs, one writes checkpoints, one drains tails into lists, and one trains, assigns anew and
+//! merges.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -32,6 +33,8 @@ pub(crate) struct Signal {
 struct State {
     /// Counts writes.
     writes: u64,
+    /// Counts pieces of work on an index, each of which may make the next possible.
+    pieces: u64,
     /// Threads that wait for a write without a time limit.
     asleep: u32,
     stopping: bool,
@@ -72,6 +75,46 @@ impl Signal {
         (!state.stopping).then_some(state.writes)
     }
 
+    /// Notes a piece of work on an index.
+    fn worked(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.pieces += 1;
+        if state.asleep > 0 {
+            self.changed.notify_all();
+        }
+    }
+
+    /// As [`wait`](Self::wait), also for a piece of work on an index after the first `pieces`.
+    fn wait_for_either(
+        &self,
+        (writes, pieces): (u64, u64),
+        delay: Option<Duration>,
+    ) -> Option<(u64, u64)> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.asleep += 1;
+        let goes_on =
+            |state: &mut State| !state.stopping && (state.writes, state.pieces) == (writes, pieces);
+        state = match delay {
+            Some(delay) => {
+                let waited = self
+                    .changed
+                    .wait_timeout_while(state, delay, |state| !state.stopping);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => {
+                let waited = self.changed.wait_while(state, goes_on);
+                waited.unwrap_or_else(PoisonError::into_inner)
+            }
+        };
+        state.asleep -= 1;
+        (!state.stopping).then_some((state.writes, state.pieces))
+    }
+
+    fn is_stopping(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.stopping
+    }
+
     fn stop(&self) {
         self.state
             .lock()
@@ -81,6 +124,13 @@ impl Signal {
     }
 }
 
+/// How often indexes are looked after while there are writes.
+const INDEX_DELAY: Duration = Duration::from_millis(5);
+/// Rounds without a write after which a collection is at rest.
+const REST_ROUNDS: u32 = 10;
+/// How far behind others the threads stand that drain tails and that keep indexes.
+const DRAIN_NICENESS: i32 = 3;
+const INDEX_NICENESS: i32 = 8;
 /// How often a checkpoint is thought of while there are writes.
 const CHECKPOINT_DELAY: Duration = Duration::from_millis(50);
 /// Records that are checked per round after opening.
@@ -101,6 +151,8 @@ impl Background {
             ("nearfield-codes", make_codes as Work),
             ("nearfield-files", keep_files),
             ("nearfield-checkpoints", write_checkpoints),
+            ("nearfield-drain", drain_tails),
+            ("nearfield-index", keep_indexes),
         ] {
             let (signal, collections) = (signal.clone(), collections.clone());
             let thread = std::thread::Builder::new().name(name.to_owned());
@@ -163,6 +215,58 @@ fn keep_files(signal: &Signal, collections: &Collections) {
             }
         }
     }
+}
+
+/// Moves rows from tails into lists, all of them once nobody writes.
+fn drain_tails(signal: &Signal, collections: &Collections) {
+    lower_priority(DRAIN_NICENESS);
+    work_on_indexes(signal, collections, |collection, at_rest| {
+        collection.drain_some(at_rest, &|| signal.is_stopping())
+    });
+}
+
+/// Trains, assigns anew, calibrates and merges.
+fn keep_indexes(signal: &Signal, collections: &Collections) {
+    lower_priority(INDEX_NICENESS);
+    work_on_indexes(signal, collections, |collection, at_rest| {
+        collection.upkeep_some(at_rest, &|| signal.is_stopping())
+    });
+}
+
+fn work_on_indexes(
+    signal: &Signal,
+    collections: &Collections,
+    work: impl Fn(&Collection, bool) -> bool,
+) {
+    let mut seen = (0, 0);
+    let mut quiet = 0;
+    // What an earlier process left undone is looked for without a write.
+    let mut delay = Some(INDEX_DELAY);
+    while let Some(now) = signal.wait_for_either(seen, delay) {
+        quiet = if now.0 == seen.0 { quiet + 1 } else { 0 };
+        seen = now;
+        let mut worked = false;
+        for collection in collections() {
+            worked |= work(&collection, quiet >= REST_ROUNDS);
+        }
+        if worked {
+            signal.worked();
+        }
+        delay = match worked {
+            true => Some(Duration::ZERO),
+            false => (quiet < REST_ROUNDS).then_some(INDEX_DELAY),
+        };
+    }
+}
+
+/// Lets searches and writers go first where there are not cores enough for all.
+fn lower_priority(niceness: i32) {
+    // The number 0 is the calling thread on Linux; elsewhere it is the process, which keeps its
+    // own priority.
+    #[cfg(target_os = "linux")]
+    let _only_a_wish = rustix::process::setpriority_process(None, niceness);
+    #[cfg(not(target_os = "linux"))]
+    let _unused = niceness;
 }
 
 fn write_checkpoints(signal: &Signal, collections: &Collections) {

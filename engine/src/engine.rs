@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use nearfield_model::limits::COLLECTIONS_MAX;
 use nearfield_model::{
     Context, CreateCollection, Created, DropCollection, Dropped, Error, ErrorKind, Flushed, Listed,
-    Request, Response, Result, Service, Snapshot, SnapshotTaken,
+    Request, Response, Result, Search, Service, Snapshot, SnapshotTaken,
 };
 
 use crate::background::Background;
+use crate::budget::{Budget, Reserved};
 use crate::catalog::{Catalog, Entry, collections_directory, directory};
 use crate::collection::Collection;
+use crate::collection::memory::{Need, collection_bytes};
 use crate::holder::{self, Held};
 use crate::io::{Io, MemoryIo, RealIo};
 use crate::log::file::corruption;
@@ -30,6 +32,7 @@ pub struct Engine {
     root: PathBuf,
     io: Arc<dyn Io>,
     options: Options,
+    budget: Option<Budget>,
     collections: Open,
     /// Held while collections come or go.
     catalog: Mutex<Catalog>,
@@ -104,6 +107,7 @@ impl Engine {
         Ok(Engine {
             root: path.to_owned(),
             io,
+            budget: options.memory_bytes_max.map(Budget::new),
             options,
             collections,
             catalog: Mutex::new(catalog),
@@ -134,6 +138,62 @@ impl Engine {
         })
     }
 
+    /// Bytes that all collections take of the memory budget.
+    fn memory_bytes(&self) -> u64 {
+        let open = self
+            .collections
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let collections: Vec<Arc<Collection>> = open.values().cloned().collect();
+        drop(open);
+        collections
+            .iter()
+            .map(|collection| collection.budget_bytes())
+            .sum()
+    }
+
+    /// Runs a write if the memory budget has room for it, or if it is a retry, which adds
+    /// nothing. `rows` tells how many it wrote.
+    fn afford<T>(
+        &self,
+        collection: &Collection,
+        context: &Context,
+        need: impl FnOnce(&Collection) -> Result<Need>,
+        write: impl FnOnce(&Collection) -> Result<T>,
+        rows: impl FnOnce(&T) -> u64,
+    ) -> Result<T> {
+        let Some(budget) = &self.budget else {
+            return write(collection);
+        };
+        let need = need(collection)?;
+        let (ids_before, growth) = collection.id_bytes(need.rows);
+        match budget.reserve(need.bytes() + growth, || self.memory_bytes()) {
+            Ok(reserved) => {
+                let done = write(collection)?;
+                let ids_added = collection.id_bytes(0).0.saturating_sub(ids_before);
+                reserved.keep(rows(&done) * need.row_bytes + ids_added);
+                Ok(done)
+            }
+            Err(_) if collection.is_retry(context) => write(collection),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reserves memory for what a search finds.
+    fn afford_result(
+        &self,
+        collection: &Collection,
+        request: &Search<'_>,
+    ) -> Result<Option<Reserved<'_>>> {
+        let Some(budget) = &self.budget else {
+            return Ok(None);
+        };
+        let bytes = collection.found_bytes(request);
+        budget
+            .reserve_result(bytes, || self.memory_bytes())
+            .map(Some)
+    }
+
     fn create_collection(&self, context: &Context, request: CreateCollection) -> Result<Created> {
         let mut catalog = self.catalog();
         let name = request.collection.clone();
@@ -152,6 +212,11 @@ impl Engine {
                 "the store has {COLLECTIONS_MAX} collections; drop one first, or use another store"
             )));
         }
+        let memory_bytes = collection_bytes(request.dimension);
+        let reserved = match &self.budget {
+            Some(budget) => Some(budget.reserve(memory_bytes, || self.memory_bytes())?),
+            None => None,
+        };
         let mut mark = [0; 16];
         self.io.fill_random(&mut mark);
         let mut next = catalog.clone();
@@ -190,6 +255,9 @@ impl Engine {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         open.insert(name.clone(), Arc::new(collection));
+        if let Some(reserved) = reserved {
+            reserved.keep(memory_bytes);
+        }
         Ok(Created { collection: name })
     }
 
@@ -339,16 +407,25 @@ impl Service for Engine {
                 Response::DescribeCollection(self.within(&r.collection, |c| Ok(c.describe()))?)
             }
             Request::Upsert(r) => {
-                Response::Upsert(self.within(&r.collection, |c| c.upsert(context, &r))?)
+                let need = |c: &Collection| Ok(c.upsert_need(&r));
+                let write = |c: &Collection| c.upsert(context, &r);
+                Response::Upsert(self.within(&r.collection, |c| {
+                    self.afford(c, context, need, write, |done| done.upserted)
+                })?)
             }
             Request::Get(r) => Response::Get(self.within(&r.collection, |c| c.get(context, &r))?),
             Request::Delete(r) => {
                 Response::Delete(self.within(&r.collection, |c| c.delete(context, &r))?)
             }
-            Request::UpdateMetadata(r) => Response::UpdateMetadata(
-                self.within(&r.collection, |c| c.update_metadata(context, &r))?,
-            ),
+            Request::UpdateMetadata(r) => {
+                let need = |c: &Collection| c.update_need(context, &r);
+                let write = |c: &Collection| c.update_metadata(context, &r);
+                Response::UpdateMetadata(self.within(&r.collection, |c| {
+                    self.afford(c, context, need, write, |done| done.updated)
+                })?)
+            }
             Request::Search(r) => Response::Search(self.within(&r.collection, |c| {
+                let _result = self.afford_result(c, &r)?;
                 search(c, context, &r, self.options.search_threads)
             })?),
             Request::Scan(r) => {

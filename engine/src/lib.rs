@@ -7,6 +7,7 @@ pub mod io;
 pub mod kernel;
 
 mod background;
+mod budget;
 mod catalog;
 mod collection;
 mod copy;

@@ -16,6 +16,22 @@ pub struct Options {
     /// A checkpoint is written once the log has grown by this many bytes and by an eighth;
     /// 64 MiB unless said otherwise.
     pub checkpoint_bytes: u64,
+    /// Points from which on a collection keeps an index; 20,000 unless said otherwise. Fewer are
+    /// searched by a scan of their codes.
+    pub index_rows: u32,
+    /// Rows that move into the index at a time, at most; 65,536 unless said otherwise.
+    pub index_batch_rows: u32,
+    /// Keeps no 8-bit codes of indexed vectors in memory, which take a byte per component: searches
+    /// then read more vectors from the log's files. False unless said otherwise.
+    pub lean: bool,
+    /// Bytes of memory that the engine may take for ids, codes, metadata indexes and requests
+    /// under way, over all collections; no bound unless said otherwise. Upserts, updates of
+    /// metadata and new collections that would go beyond are refused with `OutOfMemory`, and so
+    /// are searches whose results are larger than what is left, a sixteenth of the bound, and
+    /// 1 MiB. All else goes on. What is taken is counted now and then and estimated in between,
+    /// so the bound is kept to within a few percent. Files count where a store lives in memory;
+    /// the page cache does not count.
+    pub memory_bytes_max: Option<u64>,
     /// Whether background threads work (encoding, checkpoints, zeros written ahead). Off,
     /// the same work is done by the writers, in a fixed order: for simulations.
     pub background: bool,
@@ -29,6 +45,10 @@ impl Default for Options {
             search_threads: std::thread::available_parallelism().map_or(1, usize::from),
             log_file_bytes: 64 << 20,
             checkpoint_bytes: 64 << 20,
+            index_rows: 20_000,
+            index_batch_rows: 1 << 16,
+            lean: false,
+            memory_bytes_max: None,
             background: true,
         }
     }

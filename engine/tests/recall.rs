@@ -89,7 +89,7 @@ impl Data {
 
 fn call(engine: &Engine, search: Search<'_>) -> Vec<Vec<Id>> {
     let answer = engine.call(&Context::default(), search.into()).unwrap();
-    let Response::Search(Found { results }) = answer else {
+    let Response::Search(Found { results, .. }) = answer else {
         panic!("{answer:?}");
     };
     let ids = |hits: Vec<nearfield_model::Hit>| hits.into_iter().map(|hit| hit.id).collect();

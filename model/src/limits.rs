@@ -27,6 +27,10 @@ pub const SEARCH_LIMIT_MAX: usize = 10_000;
 pub const SEARCH_VECTORS_MAX: usize = 10_000;
 /// Hits of one search over all its query vectors, at most.
 pub const SEARCH_HITS_MAX: usize = 1_000_000;
+/// Lists probed per query vector of a search that sets them itself, at most.
+pub const PROBES_MAX: usize = 65_535;
+/// Rows compared exactly per query vector of a search that sets them itself, at most.
+pub const RERANK_MAX: usize = 1_000_000;
 /// Smallest recall that can be asked for; the largest is 1.
 pub const RECALL_MIN: f32 = 0.5;
 /// Points of one page of a scan, at most.

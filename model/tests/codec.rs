@@ -2,8 +2,8 @@
 
 use nearfield_model::codec::{request_from_body, request_from_json, response_from_json};
 use nearfield_model::{
-    Batch, CreateCollection, Delete, ErrorKind, Filter, Get, Id, Metadata, Metric, Request, Scan,
-    Search, Storage, UpdateMetadata, Upsert, Vectors,
+    Batch, CreateCollection, Delete, ErrorKind, Filter, Get, Id, Metadata, Metric, Request,
+    Response, Scan, Search, Storage, UpdateMetadata, Upsert, Vectors,
 };
 
 fn read(text: &str) -> Request<'static> {
@@ -61,6 +61,18 @@ fn what_is_left_out_has_the_defaults_of_the_structs() {
                 search.recall = 0.99;
                 search.into()
             },
+        ),
+        (
+            r#"{"search": {"collection": "docs", "vectors": [1], "probes": 8, "rerank": 200, "explain": true}}"#,
+            Search::new("docs", &[1.0])
+                .probes(8)
+                .rerank(200)
+                .explain(true)
+                .into(),
+        ),
+        (
+            r#"{"search": {"collection": "docs", "vectors": [1], "probes": null, "rerank": null, "explain": null}}"#,
+            Search::new("docs", &[1.0]).into(),
         ),
         (
             r#"{"search": {"collection": "docs", "vectors": {"f32": "AACAPwAAAEA=", "dimension": 1}}}"#,
@@ -290,6 +302,24 @@ fn faults_name_field_and_row() {
             "not a number",
         ),
         (
+            r#"{"search": {"collection": "c", "vectors": [1], "probes": 1.5}}"#.to_owned(),
+            Some("probes"),
+            None,
+            "expected usize",
+        ),
+        (
+            r#"{"search": {"collection": "c", "vectors": [1], "rerank": "all"}}"#.to_owned(),
+            Some("rerank"),
+            None,
+            "expected usize",
+        ),
+        (
+            r#"{"search": {"collection": "c", "vectors": [1], "explain": 1}}"#.to_owned(),
+            Some("explain"),
+            None,
+            "expected a boolean",
+        ),
+        (
             r#"{"search": {"collection": "c", "vectors": [1], "filter": "a ="}}"#.to_owned(),
             Some("filter"),
             None,
@@ -334,4 +364,39 @@ fn an_error_envelope_is_that_error() {
         (ErrorKind::Internal, "later: m")
     );
     assert!(response_from_json("{}").is_err());
+}
+
+#[test]
+fn searches_keep_to_their_knobs() {
+    for (probes, rerank, field) in [
+        (Some(0), None, "probes"),
+        (Some(65_536), None, "probes"),
+        (None, Some(0), "rerank"),
+        (None, Some(1_000_001), "rerank"),
+    ] {
+        let mut search = Search::new("docs", &[1.0]);
+        (search.probes, search.rerank) = (probes, rerank);
+        let error = Request::from(search).check().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        assert_eq!(error.field(), Some(field));
+    }
+    let most = Search::new("docs", &[1.0]).probes(65_535).rerank(1_000_000);
+    Request::from(most).check().unwrap();
+}
+
+#[test]
+fn what_an_earlier_version_did_not_tell_is_taken_as_none() {
+    let json = r#"{"describe_collection": {"collection": "docs", "dimension": 2, "metric": "dot",
+        "storage": "f32", "unindexed_fields": [], "count": 1, "unindexed": 0, "unencoded": 0,
+        "sequence": 1, "synced": 1, "log_files": 1, "log_bytes": 64, "dead_rows": 0,
+        "memory_bytes": 9, "fields": []}}"#;
+    let Response::DescribeCollection(description) = response_from_json(json).unwrap() else {
+        panic!("not a description")
+    };
+    assert_eq!((description.index, description.write_delay_us), (None, 0));
+    let Response::Search(found) = response_from_json(r#"{"search": {"results": []}}"#).unwrap()
+    else {
+        panic!("not what a search found")
+    };
+    assert_eq!(found.explained, None);
 }

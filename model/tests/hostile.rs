@@ -4,7 +4,7 @@ use nearfield_model::{Filter, Metadata, codec};
 use proptest::prelude::*;
 
 /// Texts that are valid for at least one reader.
-const VALID: [&str; 12] = [
+const VALID: [&str; 15] = [
     r#"genre = "jazz" and year >= 1960 or not (a.b in (1, 'x\n', true) and exists c)"#,
     "`odd field` starts with 'x' and 1960 <= year < 1970 and b not in [-1.5e-3]",
     "added < '2024-05-01T12:30:00+02:00' or true",
@@ -15,6 +15,9 @@ const VALID: [&str; 12] = [
     r#"{"upsert": {"collection": "docs", "ids": [1], "vectors": {"f32": "AACAPwAAAEA="}}}"#,
     r#"{"search": {"collection": "docs", "vectors": [[1, 2]], "limit": 10, "recall": 0.95, "filter": "a = 1"}}"#,
     r#"{"search": {"results": [[{"id": 1, "score": 0.93, "metadata": {"a": [1, {"b": null}]}, "vector": [1, 2]}]]}}"#,
+    r#"{"search": {"collection": "docs", "vectors": [1], "probes": 8, "rerank": 200, "explain": true}}"#,
+    r#"{"search": {"results": [[]], "explained": {"plan": "listed_rows", "matching": 7, "rows_scanned": 3, "rows_refined": 0, "rows_compared": 2, "lists_probed": 1, "lists": 4, "segments": 1, "tail_rows": 0, "epsilon": 1.6, "probes": 1, "stages": [{"name": "scan", "us": 12.5}]}}}"#,
+    r#"{"describe_collection": {"collection": "docs", "dimension": 2, "metric": "dot", "storage": "f32", "unindexed_fields": [], "count": 1, "unindexed": 0, "unencoded": 0, "sequence": 1, "synced": 1, "log_files": 1, "log_bytes": 64, "dead_rows": 0, "memory_bytes": 9, "write_delay_us": 5, "index": {"epoch": 1, "lists": 4, "trained_rows": 1, "rows": 1, "dead_rows": 0, "older_epoch_rows": 0, "segments": 1, "bytes": 9, "settled": true, "calibration": [{"limit": 10, "recall": 0.95, "probes": 2, "epsilon": 1.6, "measured": 0.96}], "fault": "f"}, "fields": []}}"#,
     r#"{"error": {"kind": "not_found", "message": "m", "row": 1, "field": "ids"}}"#,
     r#"{"genre": "jazz", "band": {"leader": "Miles", "players": ["\ud83c\udfba", 1, true, null, 1e308]}}"#,
 ];

@@ -9,7 +9,9 @@ use nearfield::Metric;
 use nearfield_engine::index::{
     CodeGroup, EPSILON, GROUP_ROWS, Keys, Quantizer, QueryCode, Rotation, centroid,
 };
-use nearfield_engine::kernel::Kernel;
+use nearfield_engine::kernel::{
+    BLOCK_ROWS, BlockFactors, BlockRef, Floats, Kernel, Line, TILE, Terms, block_bytes, fill_tiles,
+};
 use serde::Serialize;
 
 use crate::Result;
@@ -35,6 +37,9 @@ const GROUPS: usize = 8;
 const DOT_ROWS: usize = 16;
 const DOT_CALLS: usize = 2_000;
 const PREPARE_CALLS: usize = 64;
+/// Rows and vectors whose products are taken at once, and the vectors' tiles.
+const PRODUCT_ROWS: usize = 256;
+const PRODUCT_TILES: usize = 64;
 /// Turns of one kernel in one round.
 const TURNS: usize = 5;
 
@@ -47,6 +52,12 @@ struct Bench {
     groups: Vec<CodeGroup>,
     rotated: Vec<f32>,
     code: QueryCode,
+    /// Blocks of random codes, one after another.
+    blocks: Vec<Line>,
+    table: Vec<u8>,
+    terms: Terms,
+    tiles: Floats,
+    products: Floats,
 }
 
 /// Figures of one round.
@@ -55,6 +66,8 @@ struct Figures {
     encode_ns: f64,
     prepare_ns: f64,
     scan_us: f64,
+    block_scan_us: f64,
+    gflops: f64,
     dot_ns: f64,
     distance_ns: f64,
 }
@@ -78,6 +91,8 @@ impl Kernels {
             "encode ns/row",
             "prepare query ns",
             "scan us",
+            "block scan us",
+            "tile products GFLOP/s",
             "dot ns",
             "distance ns",
             "scan, times scalar",
@@ -107,6 +122,8 @@ impl Kernels {
                     over(|f| f.encode_ns),
                     over(|f| f.prepare_ns),
                     over(|f| f.scan_us),
+                    over(|f| f.block_scan_us),
+                    over(|f| f.gflops),
                     over(|f| f.dot_ns),
                     over(|f| f.distance_ns),
                     faster(|f| f.scan_us),
@@ -132,7 +149,31 @@ impl Bench {
         let groups = made.iter().cycle().take(rows.div_ceil(GROUP_ROWS)).cloned();
         let mut rotated = vec![0.0; rotation.padded()];
         rotation.apply(&values[..dimension], &mut rotated);
+        let padded = rotation.padded();
+        let (columns, blocks) = (padded / 8, rows.div_ceil(BLOCK_ROWS));
+        let mut lines = vec![Line::ZERO; blocks * block_bytes(padded) / 64];
+        let mut random = Random::new(2);
+        for block in Line::bytes_mut(&mut lines).chunks_exact_mut(block_bytes(padded)) {
+            let (codes, factors) = block.split_at_mut(columns * 64);
+            for codes in codes.as_chunks_mut().0 {
+                *codes = random.next().to_le_bytes();
+            }
+            factors.copy_from_slice(BlockFactors::ZERO.bytes());
+        }
+        let mut table = vec![0; padded * 4];
+        let step = kernel.fill_table(&rotated, &mut table);
+        let vectors = values.chunks_exact(dimension).take(PRODUCT_TILES * TILE);
+        let tiles = fill_tiles(vectors, dimension);
         Bench {
+            blocks: lines,
+            table,
+            terms: Terms {
+                step,
+                spread: EPSILON,
+                ..Terms::default()
+            },
+            products: Floats::zeros(PRODUCT_ROWS * PRODUCT_TILES * TILE),
+            tiles,
             groups: groups.collect(),
             code: quantizer.query(&rotated, EPSILON),
             kernel,
@@ -167,14 +208,45 @@ impl Bench {
             * fastest(scanned, || {
                 black_box(scan(&self.code, &self.groups));
             });
+        let block_scan_us = 1e6
+            * rows as f64
+            * fastest(rows.div_ceil(BLOCK_ROWS) * BLOCK_ROWS, || {
+                black_box(self.scan_blocks());
+            });
+        let pairs = PRODUCT_ROWS * PRODUCT_TILES * TILE;
+        let product_s = fastest(pairs, || {
+            let rows = &self.values[..PRODUCT_ROWS * self.dimension];
+            let products = &mut self.products;
+            self.kernel
+                .tile_products(black_box(rows), self.dimension, &self.tiles, products);
+            black_box(products);
+        });
 
         Figures {
             encode_ns,
             prepare_ns,
             scan_us,
+            block_scan_us,
+            gflops: 2.0 * self.dimension as f64 / product_s / 1e9,
             dot_ns: self.pairs(|kernel, a, b| kernel.dot(a, b)),
             distance_ns: self.pairs(|kernel, a, b| kernel.squared_euclidean(a, b)),
         }
+    }
+
+    /// As [`scan`], of blocks.
+    fn scan_blocks(&self) -> u32 {
+        let (mut estimates, mut lower) = ([0.0; BLOCK_ROWS], [0.0; BLOCK_ROWS]);
+        let padded = self.rotated.len();
+        let blocks = Line::bytes(&self.blocks).chunks_exact(block_bytes(padded));
+        let mut near = 0;
+        for block in blocks.filter_map(|bytes| BlockRef::from_bytes(bytes, padded)) {
+            let (table, terms) = (&self.table, &self.terms);
+            let scan =
+                self.kernel
+                    .scan_block(table, terms, &block, 0.0, &mut estimates, &mut lower);
+            near += scan.count_ones();
+        }
+        near
     }
 
     fn pairs(&self, of: impl Fn(&Kernel, &[f32], &[f32]) -> f32) -> f64 {

@@ -1,6 +1,7 @@
 //! What a person or a program reads: text with colours and widths that fit, or JSON.
 
 mod bar;
+mod explanation;
 mod table;
 mod units;
 
@@ -9,6 +10,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 pub(crate) use bar::Bar;
+pub(crate) use explanation::explanation;
 pub(crate) use table::{Align, Table};
 pub(crate) use units::{bytes, duration, number, per_second, rate};
 

@@ -49,6 +49,7 @@ impl Collection {
                 replaced.insert(file.header.number, Arc::new(new));
             }
         }
+        self.compact_index()?;
         if replaced.is_empty() {
             return Ok(Compacted {
                 files: 0,
@@ -88,6 +89,7 @@ impl Collection {
     fn forget_dead_rows(&self) {
         let view = self.view();
         self.tail.forget(&view);
+        self.shrink_ids();
         let dead = view.tombstones.to_bitmap();
         let paths: Vec<Box<str>> = {
             let mut fields = self.fields_mut();

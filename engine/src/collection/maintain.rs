@@ -41,6 +41,7 @@ impl Collection {
             }
         }
         if !self.options.background {
+            while self.upkeep_some(false, &|| false) || self.drain_some(false, &|| false) {}
             self.make_file_ahead();
             // It is tried again after the next write; a failing disk shows there.
             let _tried_again = self.checkpoint_if_due();

@@ -1,20 +1,23 @@
 //! One collection: its log, points and indexes, kept in step.
 
 mod compact;
+pub(crate) mod indexing;
 mod maintain;
+pub(crate) mod memory;
 mod open;
 pub(crate) mod read;
 mod scrub;
 pub(crate) mod snapshot;
 pub(crate) mod write;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use arc_swap::ArcSwap;
-use nearfield_model::{Description, Error};
+use nearfield_model::{Calibration, Description, Error, IndexDescription};
 
 use crate::filter::Fields;
+use crate::index::live::{Index, Live};
 use crate::index::tail::Tail;
 use crate::log::outcomes::Outcomes;
 use crate::log::recovery::Cut;
@@ -45,6 +48,7 @@ pub(crate) struct Collection {
     seed: u64,
     fields: RwLock<Fields>,
     pub(crate) tail: Tail,
+    pub(crate) index: Index,
     /// What the files are, and the one task at a time that changes that.
     manifest: Mutex<Manifest>,
     /// Why the checkpoint could not be used when the collection was opened.
@@ -104,8 +108,9 @@ impl Collection {
     /// The schema and state, for people.
     pub(crate) fn describe(&self) -> Description {
         let view = self.view();
+        let memory_bytes = self.memory_bytes();
         let fields = self.fields();
-        let memory = self.ids().memory_bytes() + fields.memory_bytes() + self.tail.memory_bytes();
+        let live = self.index.live();
         Description {
             collection: self.name.clone(),
             dimension: self.schema.dimension,
@@ -113,7 +118,7 @@ impl Collection {
             storage: self.schema.storage,
             unindexed_fields: self.schema.unindexed_fields.clone(),
             count: view.count(),
-            unindexed: view.rows.into(),
+            unindexed: view.rows.saturating_sub(live.covered()).into(),
             unencoded: self.tail.unencoded(view.rows).into(),
             sequence: view.sequence,
             synced: self.syncer.synced(),
@@ -125,9 +130,46 @@ impl Collection {
                 .map(|file| file.stored_rows())
                 .sum::<u64>()
                 .saturating_sub(view.count()),
-            memory_bytes: memory as u64,
+            memory_bytes,
             damage: self.scrub.damage(),
+            write_delay_us: self.index.delayed_us.load(Ordering::Relaxed),
+            index: describe_index(&self.index, &live, &view),
             fields: fields.describe(),
         }
     }
+}
+
+/// The index, for people; none before an epoch was trained.
+fn describe_index(index: &Index, live: &Live, view: &View) -> Option<IndexDescription> {
+    let newest = live.newest();
+    let fault = index.fault().map(|error| error.to_string());
+    if newest.is_none() && fault.is_none() {
+        return None;
+    }
+    let older = live.epochs.iter().rev().skip(1);
+    let older = older.flat_map(|epoch| live.segments_of(epoch.model.epoch));
+    let efforts = newest.map(|epoch| epoch.calibration.efforts.iter());
+    let calibration = efforts.into_iter().flatten().map(|effort| Calibration {
+        limit: effort.limit.into(),
+        recall: effort.recall,
+        probes: effort.probes.into(),
+        epsilon: effort.epsilon,
+        measured: effort.measured,
+    });
+    let segments = || live.segments.iter();
+    Some(IndexDescription {
+        epoch: newest.map_or(0, |epoch| epoch.model.epoch),
+        lists: newest.map_or(0, |epoch| epoch.model.lists() as u64),
+        trained_rows: newest.map_or(0, |epoch| epoch.model.trained_rows),
+        rows: live.covered().into(),
+        dead_rows: segments()
+            .map(|segment| u64::from(segment.dead_rows(view)))
+            .sum(),
+        older_epoch_rows: older.map(|segment| u64::from(segment.extent.rows())).sum(),
+        segments: live.segments.len() as u64,
+        bytes: segments().map(|segment| segment.bytes).sum(),
+        settled: index.settled.load(Ordering::Acquire) == view.sequence + 1,
+        calibration: calibration.collect(),
+        fault,
+    })
 }

@@ -11,6 +11,7 @@ use super::scrub::Scrub;
 use super::{Collection, Writing};
 use crate::filter::Fields;
 use crate::filter::leaves::Leaves;
+use crate::index::live::Index;
 use crate::index::tail::Tail;
 use crate::log::checkpoint::{self, Checkpoint};
 use crate::log::file::{LogFile, RecordPlace, file_name, metadata_text, parse_file_name};
@@ -152,6 +153,8 @@ impl Collection {
                 manifest.save(&*io, &place.directory)?;
             }
         }
+        let index = Index::open(&place, schema.metric, &tail.rotation, view.rows, repair)?;
+        tail.release(index.live().covered());
         let syncer = Arc::new(Syncer::new(end.sequence));
         let mut log = Writer::new(place.clone(), syncer.clone(), end);
         if repair {
@@ -169,6 +172,7 @@ impl Collection {
             seed,
             fields: RwLock::new(fields),
             tail,
+            index,
             manifest: Mutex::new(manifest),
             checkpoint_fault,
             scrub: Scrub::default(),

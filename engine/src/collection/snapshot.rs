@@ -6,7 +6,7 @@ use std::path::Path;
 use nearfield_model::{Context, Result};
 
 use super::Collection;
-use crate::io::Io;
+use crate::io::{File, Io};
 use crate::log::file::file_name;
 use crate::manifest::{Manifest, checkpoint_path};
 use crate::storage;
@@ -52,6 +52,7 @@ impl Collection {
         let from = checkpoint_path(&self.place.directory, manifest.checkpoint);
         let to = checkpoint_path(directory, manifest.checkpoint);
         copied.bytes += copy(io, &from, &to, u64::MAX)?;
+        copied.bytes += self.index.copy_to(io, directory, view.rows)?;
         let own = Manifest {
             cuts: Vec::new(),
             ..manifest.clone()
@@ -66,6 +67,17 @@ pub(crate) fn copy(io: &dyn Io, from: &Path, to: &Path, bytes: u64) -> Result<u6
     let source = io
         .open(from)
         .map_err(|error| storage::error("read", from, &error))?;
+    copy_open(io, &*source, from, to, bytes)
+}
+
+/// As [`copy`], from a file that is open.
+pub(crate) fn copy_open(
+    io: &dyn Io,
+    source: &dyn File,
+    from: &Path,
+    to: &Path,
+    bytes: u64,
+) -> Result<u64> {
     let length = source
         .len()
         .map_err(|error| storage::error("read", from, &error))?

@@ -46,6 +46,7 @@ impl Collection {
         self.check_dimension(request.batch.values.len() / request.batch.len())?;
         let id = self.request_id(context);
         let prepared = self.prepare(Kind::Upsert, id, &request.batch)?;
+        self.wait_for_index(context)?;
         context.check()?;
         let mut writing = self.writing();
         let outcome = match self.earlier(&writing, &id, Kind::Upsert)? {

@@ -172,9 +172,9 @@ impl Fields {
             .collect()
     }
 
-    /// Bytes that the index takes, about.
-    pub(crate) fn memory_bytes(&self) -> usize {
-        self.fields.values().map(Field::memory_bytes).sum()
+    /// Bytes that the index of a field takes, about.
+    pub(crate) fn memory_bytes(&self, path: &str) -> usize {
+        self.fields.get(path).map_or(0, Field::memory_bytes)
     }
 
     /// The unindexed paths that are noted.

@@ -1,4 +1,5 @@
 //! A group in the making.
+use super::cell::RowFactors;
 use super::codes::CodeGroup;
 use crate::kernel::{Factors, GROUP_ROWS, Line};
 
@@ -32,11 +33,11 @@ impl Filling {
     /// Completes the next row, of which there must be fewer than [`GROUP_ROWS`] before, with its
     /// factors.
     #[inline]
-    pub(super) fn push(&mut self, add: f32, scale: f32, error: u16) {
+    pub(super) fn push(&mut self, factors: RowFactors) {
         let row = self.group.rows;
-        self.group.factors.add[row] = add;
-        self.group.factors.scale[row] = scale;
-        self.group.factors.error[Factors::error_at(row)] = error;
+        self.group.factors.add[row] = factors.add;
+        self.group.factors.scale[row] = factors.scale;
+        self.group.factors.error[Factors::error_at(row)] = factors.error;
         self.group.rows += 1;
         if self.group.rows.is_multiple_of(BATCH) {
             self.store(row / BATCH, BATCH);
@@ -69,6 +70,6 @@ impl Filling {
 }
 
 /// Where the byte of a row among 64 lies in its line: see the kernel's `group`.
-fn byte_of(row: usize) -> usize {
+pub(super) fn byte_of(row: usize) -> usize {
     row % 16 * 4 + row / 16 % 2 * 2 + row / 32
 }

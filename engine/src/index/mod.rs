@@ -8,15 +8,26 @@
 //!
 //! Distances are compared as *keys*, of which the lower is the nearer: the squared distance for
 //! euclidean, the negative inner product for dot and for cosine (of normalised vectors).
+pub(crate) mod calibration;
+mod cell;
 mod centroid;
+pub(crate) mod coded;
 mod codes;
 mod filling;
+pub(crate) mod fine;
+mod huge;
+pub(crate) mod live;
+pub(crate) mod model;
+pub(crate) mod model_file;
 mod quantizer;
 mod query_code;
+pub(crate) mod random;
 mod rotation;
+pub(crate) mod segment;
 pub(crate) mod tail;
 #[cfg(test)]
 mod tests;
+pub(crate) mod train;
 
 pub use crate::kernel::{GROUP_ROWS, Keys};
 pub use centroid::centroid;

@@ -9,10 +9,11 @@
 //! |x - y|²      =  |o|² + |q|² - 2 <o, q>
 //! -<x, y>       =  -<o, c> - <c, y> - <o, q>                          (c = centroid)
 //! ```
+use super::cell::Cell;
 use super::codes::CodeGroup;
 use super::filling::Filling;
 use super::rotation::Rotation;
-use crate::kernel::{Floats, GROUP_ROWS, Moments};
+use crate::kernel::{Floats, GROUP_ROWS};
 use nearfield_model::Metric;
 use std::sync::Arc;
 
@@ -71,14 +72,14 @@ impl Quantizer {
         &self.centroid
     }
 
-    /// The centroid, rotated (`padded` components).
-    pub(super) fn rotated_centroid(&self) -> &[f32] {
-        &self.rotated
-    }
-
-    /// The centroid's squared norm.
-    pub(super) fn centroid_squared(&self) -> f32 {
-        self.squared
+    /// The centroid and the arithmetic around it.
+    pub(super) fn cell(&self) -> Cell<'_> {
+        Cell {
+            metric: self.metric,
+            kernel: self.rotation.kernel(),
+            centroid: &self.rotated,
+            squared: self.squared,
+        }
     }
 
     /// Codes the next [`GROUP_ROWS`] of `rows`, or fewer if it ends: each a vector of `dimension`
@@ -87,6 +88,7 @@ impl Quantizer {
     pub fn encode<'a>(&self, rows: impl Iterator<Item = (&'a [f32], f32)>) -> CodeGroup {
         let (dimension, padded) = (self.rotation.dimension(), self.rotation.padded());
         let kernel = self.rotation.kernel();
+        let cell = self.cell();
         let mut filling = Filling::new(padded);
         let mut residual = Floats::zeros(padded);
         for (vector, scale) in rows.take(GROUP_ROWS) {
@@ -94,37 +96,9 @@ impl Quantizer {
             kernel.residual(vector, scale, &self.centroid, head);
             tail.fill(0.0);
             self.rotation.apply_in_place(&mut residual);
-            let moments = kernel.moments(&residual, &self.rotated, filling.bits());
-            let (add, scale, error) = self.factors(&moments);
-            filling.push(add, scale, error);
+            let factors = cell.code(&residual, filling.bits());
+            filling.push(factors);
         }
         filling.finish()
     }
-
-    /// `add`, `scale` and `error` of a row.
-    fn factors(&self, row: &Moments) -> (f32, f32, u16) {
-        let (add, weight) = match self.metric {
-            Metric::Euclidean => (row.squared, 2.0),
-            Metric::Dot | Metric::Cosine => (-row.along, 1.0),
-        };
-        let measurable = (SQUARED_MIN..=KEY_MAX).contains(&row.squared) && add.abs() <= KEY_MAX;
-        if !measurable {
-            let error = if row.absolute == 0.0 {
-                0.0
-            } else {
-                f32::INFINITY
-            };
-            return (0.0, 0.0, round_up(error));
-        }
-        let n = self.rotated.len() as f32;
-        let f = row.squared / row.absolute;
-        let flat = 1.0 - row.absolute / n / f;
-        let error = f * (flat.max(FLAT_MIN) * (n / (n - 1.0))).sqrt();
-        (add, weight * f, round_up(weight * error))
-    }
-}
-
-/// The bits of the smallest bfloat16 that is not below `value`, which is not negative.
-fn round_up(value: f32) -> u16 {
-    (value.to_bits().saturating_add(0xffff) >> 16) as u16
 }

@@ -9,6 +9,7 @@
 //! Each step is orthonormal. Three rounds of signs and Hadamard are as good as a random rotation in
 //! practice (Andoni et al., NeurIPS 2015); the second form, with a step of Kac's walk, is that of
 //! the RaBitQ library.
+use super::random::SplitMix;
 use crate::kernel::{Floats, Kernel, kernel};
 
 /// Sizes are rounded up to a multiple of this.
@@ -121,17 +122,5 @@ fn span_range(round: usize, span: usize, padded: usize) -> std::ops::Range<usize
         0..span
     } else {
         padded - span..padded
-    }
-}
-
-/// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
     }
 }

@@ -104,6 +104,29 @@ impl Chunk {
         chunk
     }
 
+    /// The chunk, all done, without codes.
+    fn emptied(&self) -> Chunk {
+        Chunk {
+            quantizer: self.quantizer.clone(),
+            sample: self.sample,
+            groups: Box::default(),
+            claimed: AtomicU32::new(CHUNK_GROUPS as u32),
+            coded: AtomicU32::new(CHUNK_GROUPS as u32),
+        }
+    }
+
+    /// Has no groups before `group` coded any more, as if they were.
+    fn skip_to(&self, group: u32) {
+        let skipped = self
+            .claimed
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |next| {
+                (next < group).then_some(group)
+            });
+        if let Ok(before) = skipped {
+            self.coded.fetch_add(group - before, Ordering::AcqRel);
+        }
+    }
+
     /// The chunk without the groups that are dead in a view, if there are such; its first row
     /// is `first`.
     fn without_dead(&self, view: &View, first: u32) -> Option<Chunk> {
@@ -278,6 +301,34 @@ impl Tail {
         chunks[number] = Arc::new(better);
         self.chunks.store(Arc::new(chunks));
         Ok(())
+    }
+
+    /// Lets go of the codes of the rows before `covered`, chunk by chunk, and has none made any
+    /// more: the index has them.
+    pub(crate) fn release(&self, covered: u32) {
+        let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut chunks = Vec::clone(&self.chunks.load());
+        let mut changed = false;
+        for (number, chunk) in chunks.iter_mut().enumerate() {
+            let rows = covered.saturating_sub(number as u32 * CHUNK_ROWS);
+            if rows >= CHUNK_ROWS && !chunk.groups.is_empty() {
+                *chunk = Arc::new(chunk.emptied());
+                changed = true;
+            } else if rows > 0 && rows < CHUNK_ROWS {
+                chunk.skip_to(rows / GROUP);
+            }
+        }
+        // A chunk that is covered whole need not be made to be let go.
+        while covered / CHUNK_ROWS > chunks.len() as u32
+            && let Some(last) = chunks.last()
+        {
+            let next = last.emptied();
+            chunks.push(Arc::new(next));
+            changed = true;
+        }
+        if changed {
+            self.chunks.store(Arc::new(chunks));
+        }
     }
 
     /// Bytes that the codes take, about.

@@ -96,6 +96,10 @@ impl Io for MemoryIo {
         Ok(LockOutcome::Held { lock, previous })
     }
 
+    fn is_memory(&self) -> bool {
+        true
+    }
+
     fn now(&self) -> Duration {
         self.machine.now()
     }

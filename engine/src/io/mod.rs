@@ -85,6 +85,11 @@ pub trait Io: Send + Sync + Debug {
     /// offer: then nothing can be concluded, and a restart must be assumed.
     fn boot_id(&self) -> [u8; 16];
 
+    /// Whether files take memory of this process.
+    fn is_memory(&self) -> bool {
+        false
+    }
+
     /// Whether writing zeros ahead of an append makes its sync cheaper.
     fn writes_ahead(&self) -> bool;
 }

@@ -3,11 +3,15 @@
     unsafe_code,
     reason = "calls functions compiled for instruction sets found at run time"
 )]
-use super::{Factors, GROUP_ROWS, Moments, Scan, scalar};
+use super::{BLOCK_ROWS, BlockRef, Factors, GROUP_ROWS, Moments, Scan, TILE, Terms, scalar};
 use std::sync::OnceLock;
 
 type Estimates = [f32; GROUP_ROWS];
 type Bits = [u64; GROUP_ROWS / 64];
+type BlockKeys = [f32; BLOCK_ROWS];
+/// See [`Kernel::scan_block`].
+type ScanBlock =
+    unsafe fn(&[u8], &Terms, &BlockRef<'_>, f32, &mut BlockKeys, &mut BlockKeys) -> u64;
 
 /// The arithmetic of the engine for one instruction set. Results of one kernel depend on the
 /// arguments alone; those of two kernels differ by rounding.
@@ -15,6 +19,7 @@ pub struct Kernel {
     pub(super) name: &'static str,
     pub(super) detected: fn() -> bool,
     pub(super) dot: unsafe fn(&[f32], &[f32]) -> f32,
+    pub(super) dot_i8: unsafe fn(&[i8], &[f32]) -> f32,
     pub(super) squared_euclidean: unsafe fn(&[f32], &[f32]) -> f32,
     pub(super) first_non_finite: unsafe fn(&[f32]) -> Option<usize>,
     pub(super) hadamard: unsafe fn(&mut [f32]),
@@ -25,7 +30,9 @@ pub struct Kernel {
     pub(super) moments: unsafe fn(&[f32], &[f32], &mut [u8]) -> Moments,
     pub(super) fill_table: unsafe fn(&[f32], &mut [u8]) -> f32,
     pub(super) scan_group: unsafe fn(&Scan<'_>, &mut Estimates, &mut Estimates),
+    pub(super) scan_block: ScanBlock,
     pub(super) mask_below: unsafe fn(&Estimates, f32) -> Bits,
+    pub(super) tile_products: unsafe fn(&[f32], usize, &[f32], &mut [f32]),
 }
 
 /// The kernel of this process: the widest that the processor offers, or the one named by
@@ -146,6 +153,14 @@ impl Kernel {
         unsafe { (self.moments)(residual, centroid, bits) }
     }
 
+    /// The inner product of 8-bit components and a vector of the same length, a multiple of 64.
+    #[inline]
+    pub fn dot_i8(&self, codes: &[i8], vector: &[f32]) -> f32 {
+        assert!(codes.len() == vector.len() && codes.len().is_multiple_of(64));
+        // SAFETY: a kernel is handed out only where its instruction set is present.
+        unsafe { (self.dot_i8)(codes, vector) }
+    }
+
     /// Fills a table of 16 partial sums, in units of the returned step, per four components of a
     /// rotated residual: `table` has four bytes per component. An entry is the sum of the four
     /// components, `+` where its index has their bit and `-` elsewhere, less the smallest such sum;
@@ -159,7 +174,7 @@ impl Kernel {
     }
 
     /// The estimated key of each row of a group, and its lower bound; see
-    /// [`Terms`](super::Terms) for the formula.
+    /// [`Terms`] for the formula.
     #[inline]
     pub fn scan_group(&self, scan: &Scan<'_>, estimates: &mut Estimates, lower: &mut Estimates) {
         assert!(scan.codes.len().is_multiple_of(32) && scan.table.len() == scan.codes.len() * 8);
@@ -168,11 +183,48 @@ impl Kernel {
         unsafe { (self.scan_group)(scan, estimates, lower) }
     }
 
+    /// [`Kernel::scan_group`] of a block, whose rows' estimated keys and lower bounds it writes. Bit
+    /// `i` of the returned word is set where `lower[i] <= threshold`, never for NaN. `table` has 32
+    /// entries per line of the block's codes.
+    #[inline]
+    pub fn scan_block(
+        &self,
+        table: &[u8],
+        terms: &Terms,
+        block: &BlockRef<'_>,
+        threshold: f32,
+        estimates: &mut [f32; BLOCK_ROWS],
+        lower: &mut [f32; BLOCK_ROWS],
+    ) -> u64 {
+        let columns = block.codes.len();
+        assert!(columns.is_multiple_of(8) && table.len() == columns * 32);
+        // SAFETY: a kernel is handed out only where its instruction set is present; the table has
+        // 32 entries for every line, of which there are a multiple of eight.
+        unsafe { (self.scan_block)(table, terms, block, threshold, estimates, lower) }
+    }
+
     /// Bit `i % 64` of word `i / 64` is set where `values[i] <= threshold`.
     #[inline]
     pub fn mask_below(&self, values: &Estimates, threshold: f32) -> Bits {
         // SAFETY: a kernel is handed out only where its instruction set is present.
         unsafe { (self.mask_below)(values, threshold) }
+    }
+
+    /// The inner product of each of `rows`, of `dimension` components, with each of the vectors in
+    /// `tiles` (see [`fill_tiles`](super::fill_tiles)); `out` has a run of [`TILE`] products per tile
+    /// for each row in turn. A product depends on its two vectors alone, not on what is beside them
+    /// or where they are; its order of summation is not that of [`Kernel::dot`].
+    #[inline]
+    pub fn tile_products(&self, rows: &[f32], dimension: usize, tiles: &[f32], out: &mut [f32]) {
+        assert!(dimension > 0 && rows.len().is_multiple_of(dimension));
+        assert!(tiles.len().is_multiple_of(dimension * TILE));
+        assert_eq!(
+            out.len(),
+            rows.len() / dimension * (tiles.len() / dimension)
+        );
+        // SAFETY: a kernel is handed out only where its instruction set is present; the slices are
+        // whole rows, whole tiles, and a product for every pair.
+        unsafe { (self.tile_products)(rows, dimension, tiles, out) }
     }
 }
 

@@ -15,8 +15,9 @@
 //! So one shuffle looks up as many rows as a register has bytes; and where their sums are widened,
 //! first to the even and odd bytes of 16 bits, then to the low and high halves of 32 bits, each of
 //! the four registers holds consecutive rows.
+//! A block of 64 rows has one line per column, in the same order.
 //! (After "fast scan", André et al., VLDB 2015, with rows instead of tables across the lanes.)
-use super::Line;
+use super::{BlockRef, Line};
 
 /// Rows of a group.
 pub const GROUP_ROWS: usize = 256;
@@ -84,4 +85,50 @@ pub struct Scan<'a> {
     pub factors: &'a Factors,
     /// The query's numbers.
     pub terms: Terms,
+}
+
+/// What the scans of a group and of a block have in common: one scan of `LINES * 64` rows, whose
+/// number all arrays of factors have.
+pub(super) struct Sweep<'a, const LINES: usize> {
+    /// Two tables of 16 entries per column.
+    pub(super) table: &'a [u8],
+    /// The columns, a multiple of eight.
+    pub(super) codes: &'a [[Line; LINES]],
+    /// See [`Factors::add`].
+    pub(super) add: &'a [f32],
+    /// See [`Factors::scale`].
+    pub(super) scale: &'a [f32],
+    /// See [`Factors::error`].
+    pub(super) error: &'a [u16],
+    /// The query's numbers.
+    pub(super) terms: &'a Terms,
+}
+
+impl<'a> From<&'a Scan<'_>> for Sweep<'a, COLUMN_LINES> {
+    #[inline(always)]
+    fn from(scan: &'a Scan<'_>) -> Self {
+        Sweep {
+            table: scan.table,
+            codes: scan.codes.as_chunks().0,
+            add: &scan.factors.add,
+            scale: &scan.factors.scale,
+            error: &scan.factors.error,
+            terms: &scan.terms,
+        }
+    }
+}
+
+impl<'a> Sweep<'a, 1> {
+    /// The scan of a block.
+    #[inline(always)]
+    pub(super) fn of_block(table: &'a [u8], terms: &'a Terms, block: &BlockRef<'a>) -> Self {
+        Sweep {
+            table,
+            codes: block.codes.as_chunks().0,
+            add: &block.factors.add,
+            scale: &block.factors.scale,
+            error: &block.factors.error,
+            terms,
+        }
+    }
 }

@@ -45,7 +45,8 @@ pub(super) unsafe trait Lanes: Copy {
 }
 
 /// Makes the functions and the table of one instruction set: `leaf!(name, Lanes, features,
-/// detected, scan)`. `detected` must be true only where all `features` are present.
+/// detected)`, where `scan_group` and `scan_block` are in scope. `detected` must be true only where
+/// all `features` are present.
 macro_rules! leaf {
     ($name:literal, $lanes:ty, $features:literal, $detected:expr) => {
         /// The operations of this instruction set.
@@ -53,6 +54,7 @@ macro_rules! leaf {
             name: $name,
             detected: || $detected,
             dot: leaf::dot,
+            dot_i8: leaf::dot_i8,
             squared_euclidean: leaf::squared_euclidean,
             first_non_finite: leaf::first_non_finite,
             hadamard: leaf::hadamard,
@@ -63,18 +65,25 @@ macro_rules! leaf {
             moments: leaf::moments,
             fill_table: leaf::fill_table,
             scan_group,
+            scan_block,
             mask_below: leaf::mask_below,
+            tile_products: leaf::tile_products,
         };
 
         /// The shared algorithms, compiled for this instruction set.
         mod leaf {
-            use crate::kernel::{GROUP_ROWS, Moments};
-            use crate::kernel::{distance, hadamard, mask, moments, scalar, table};
+            use crate::kernel::lanes::Lanes;
+            use crate::kernel::{GROUP_ROWS, Moments, TILE};
+            use crate::kernel::{distance, hadamard, mask, moments, scalar, table, tiles};
 
             #[target_feature(enable = $features)]
             pub(super) unsafe fn dot(a: &[f32], b: &[f32]) -> f32 {
                 // SAFETY: compiled for the instruction set; lengths checked by `Kernel`.
                 unsafe { distance::dot::<$lanes>(a, b) }
+            }
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn dot_i8(codes: &[i8], vector: &[f32]) -> f32 {
+                scalar::dot_i8(codes, vector)
             }
             #[target_feature(enable = $features)]
             pub(super) unsafe fn squared_euclidean(a: &[f32], b: &[f32]) -> f32 {
@@ -124,6 +133,17 @@ macro_rules! leaf {
             ) -> [u64; GROUP_ROWS / 64] {
                 // SAFETY: compiled for the instruction set.
                 unsafe { mask::mask_below::<$lanes>(values, threshold) }
+            }
+            #[target_feature(enable = $features)]
+            pub(super) unsafe fn tile_products(
+                rows: &[f32],
+                dimension: usize,
+                tiles: &[f32],
+                out: &mut [f32],
+            ) {
+                const REGISTERS: usize = TILE / <$lanes as Lanes>::COUNT;
+                // SAFETY: compiled for the instruction set; lengths checked by `Kernel`.
+                unsafe { tiles::tile_products::<$lanes, REGISTERS>(rows, dimension, tiles, out) }
             }
         }
     };

@@ -2,14 +2,15 @@
 //!
 //! Loops whose result does not depend on the order of additions are also what the other leaves
 //! compile for their instruction sets.
-use super::group::{COLUMN_LINES, Factors, GROUP_ROWS, Scan};
-use super::{Kernel, Moments, table};
+use super::group::{COLUMN_LINES, Factors, GROUP_ROWS, Scan, Sweep, Terms};
+use super::{BLOCK_ROWS, BlockRef, Kernel, Moments, TILE, table};
 
 /// The operations in plain Rust.
 pub(super) const KERNEL: Kernel = Kernel {
     name: "scalar",
     detected: || true,
     dot,
+    dot_i8,
     squared_euclidean,
     first_non_finite,
     hadamard,
@@ -23,12 +24,34 @@ pub(super) const KERNEL: Kernel = Kernel {
     moments,
     fill_table,
     scan_group,
+    scan_block,
     mask_below,
+    tile_products,
 };
 
 /// Inner product: eight running sums, then pairs of them.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     sum_by_eights(a, b, |x, y| x * y)
+}
+
+/// Inner product with 8-bit components: 64 running sums, then halves of them.
+#[inline(always)]
+pub(super) fn dot_i8(codes: &[i8], vector: &[f32]) -> f32 {
+    let mut sums = [0.0; 64];
+    let (codes, vector) = (codes.as_chunks::<64>().0, vector.as_chunks::<64>().0);
+    for (codes, vector) in codes.iter().zip(vector) {
+        for ((sum, code), value) in sums.iter_mut().zip(codes).zip(vector) {
+            *sum += f32::from(*code) * value;
+        }
+    }
+    let mut width = 32;
+    while width > 0 {
+        for i in 0..width {
+            sums[i] += sums[i + width];
+        }
+        width /= 2;
+    }
+    sums[0]
 }
 
 /// Squared euclidean distance: eight running sums, then pairs of them.
@@ -144,28 +167,44 @@ pub(super) fn fill_table(residual: &[f32], table: &mut [u8]) -> f32 {
     step
 }
 
-/// Estimates and lower bounds of a group's rows; see [`Terms`](super::Terms) for the formula.
+/// Estimates and lower bounds of a group's rows; see [`Terms`] for the formula.
 pub(super) fn scan_group(
     scan: &Scan<'_>,
     estimates: &mut [f32; GROUP_ROWS],
     lower: &mut [f32; GROUP_ROWS],
 ) {
-    let mut sums = [0u32; GROUP_ROWS];
-    let columns = scan.codes.as_chunks::<COLUMN_LINES>().0;
-    for (column, tables) in columns.iter().zip(scan.table.as_chunks::<32>().0) {
-        for (i, line) in column.iter().enumerate() {
+    sweep::<COLUMN_LINES>(&scan.into(), estimates, lower);
+}
+
+/// Estimates and lower bounds of a block's rows. Bit `i` is set where `lower[i] <= threshold`.
+pub(super) fn scan_block(
+    table: &[u8],
+    terms: &Terms,
+    block: &BlockRef<'_>,
+    threshold: f32,
+    estimates: &mut [f32; BLOCK_ROWS],
+    lower: &mut [f32; BLOCK_ROWS],
+) -> u64 {
+    sweep::<1>(&Sweep::of_block(table, terms, block), estimates, lower);
+    word_below(lower, threshold)
+}
+
+fn sweep<const LINES: usize>(sweep: &Sweep<'_, LINES>, estimates: &mut [f32], lower: &mut [f32]) {
+    let mut sums = [[0u32; 64]; LINES];
+    for (column, tables) in sweep.codes.iter().zip(sweep.table.as_chunks::<32>().0) {
+        for (sums, line) in sums.iter_mut().zip(column) {
             for (b, &code) in line.0.iter().enumerate() {
-                let row = i * 64 + b / 4 + 16 * (b / 2 % 2) + 32 * (b % 2);
+                let row = b / 4 + 16 * (b / 2 % 2) + 32 * (b % 2);
                 sums[row] += u32::from(tables[usize::from(code & 15)]);
                 sums[row] += u32::from(tables[16 + usize::from(code >> 4)]);
             }
         }
     }
-    let (terms, factors) = (&scan.terms, scan.factors);
-    for row in 0..GROUP_ROWS {
-        let along = sums[row] as f32 * terms.step + terms.offset;
-        let error = f32::from_bits(u32::from(factors.error[Factors::error_at(row)]) << 16);
-        let estimate = factors.add[row] + terms.shared - factors.scale[row] * along;
+    let terms = sweep.terms;
+    for (row, &sum) in sums.as_flattened().iter().enumerate() {
+        let along = sum as f32 * terms.step + terms.offset;
+        let error = f32::from_bits(u32::from(sweep.error[Factors::error_at(row)]) << 16);
+        let estimate = sweep.add[row] + terms.shared - sweep.scale[row] * along;
         estimates[row] = estimate;
         lower[row] = estimate - error * terms.spread - terms.slack;
     }
@@ -174,8 +213,32 @@ pub(super) fn scan_group(
 /// Bit `i % 64` of word `i / 64` is set where `values[i] <= threshold`.
 pub(super) fn mask_below(values: &[f32; GROUP_ROWS], threshold: f32) -> [u64; GROUP_ROWS / 64] {
     let mut words = [0; GROUP_ROWS / 64];
-    for (i, &value) in values.iter().enumerate() {
-        words[i / 64] |= u64::from(value <= threshold) << (i % 64);
+    for (word, values) in words.iter_mut().zip(values.as_chunks().0) {
+        *word = word_below(values, threshold);
     }
     words
+}
+
+fn word_below(values: &[f32; 64], threshold: f32) -> u64 {
+    let bits = values.iter().enumerate();
+    bits.fold(0, |word, (i, &value)| {
+        word | u64::from(value <= threshold) << i
+    })
+}
+
+/// Inner products of rows with the vectors of tiles: a running sum for each.
+pub(super) fn tile_products(rows: &[f32], dimension: usize, tiles: &[f32], out: &mut [f32]) {
+    let tiles = || tiles.chunks_exact(dimension * TILE);
+    let pairs = rows
+        .chunks_exact(dimension)
+        .flat_map(|row| tiles().map(move |tile| (row, tile)));
+    for ((row, tile), out) in pairs.zip(out.as_chunks_mut::<TILE>().0) {
+        let mut sums = [0.0; TILE];
+        for (x, values) in row.iter().zip(tile.as_chunks::<TILE>().0) {
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum += x * value;
+            }
+        }
+        *out = sums;
+    }
 }

@@ -1,7 +1,10 @@
 //! Every supported kernel against the scalar reference.
 use super::dispatch::choose;
 use super::group::COLUMN_LINES;
-use super::{Factors, GROUP_ROWS, Kernel, Keys, Line, Scan, Terms, kernel, scalar};
+use super::{
+    BLOCK_ROWS, BlockFactors, BlockRef, Factors, Floats, GROUP_ROWS, Kernel, Keys, Line, Scan,
+    TILE, Terms, block_bytes, fill_tiles, kernel, scalar,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -168,14 +171,18 @@ fn long_scans() {
     }
 }
 
-fn scan_like_scalar(padded: usize, seed: u64) {
+fn numbers(seed: u64) -> impl FnMut() -> u32 {
     let mut state = seed;
-    let mut random = move || {
+    move || {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as u32
-    };
+    }
+}
+
+fn scan_like_scalar(padded: usize, seed: u64) {
+    let mut random = numbers(seed);
     let mut codes = vec![Line::ZERO; padded / 8 * COLUMN_LINES];
     Line::bytes_mut(&mut codes).fill_with(|| random() as u8);
     let mut table: Vec<u8> = (0..padded * 4).map(|_| (random() % 32) as u8).collect();
@@ -221,6 +228,153 @@ fn scan_like_scalar(padded: usize, seed: u64) {
                 assert_near(lower[row], expected_lower[row], magnitude);
             }
         }
+        blocks_like_group(kernel, &scan, &estimates, &lower);
+    }
+}
+
+/// The rows of each line of a group, scanned as a block from the bytes of a file, have the keys that
+/// the group's scan gave them.
+fn blocks_like_group(kernel: &Kernel, scan: &Scan<'_>, estimates: &Keys, lower: &Keys) {
+    let columns = scan.codes.as_chunks::<COLUMN_LINES>().0;
+    for line in 0..COLUMN_LINES {
+        let rows = line * BLOCK_ROWS..(line + 1) * BLOCK_ROWS;
+        let mut factors = BlockFactors::ZERO;
+        factors.add.copy_from_slice(&scan.factors.add[rows.clone()]);
+        let scale = &scan.factors.scale[rows.clone()];
+        factors.scale.copy_from_slice(scale);
+        let error = &scan.factors.error[rows.clone()];
+        factors.error.copy_from_slice(error);
+        // A row whose bound is no number.
+        factors.add[5] = f32::NAN;
+        let codes: Vec<Line> = columns.iter().map(|lines| lines[line]).collect();
+        let written = [Line::bytes(&codes), factors.bytes()].concat();
+        let mut lines = vec![Line::ZERO; written.len() / 64];
+        Line::bytes_mut(&mut lines).copy_from_slice(&written);
+        let bytes = Line::bytes(&lines);
+        let block = BlockRef::from_bytes(bytes, columns.len() * 8).unwrap();
+        assert_eq!(block.codes, codes);
+        assert_eq!(block.factors.bytes(), factors.bytes());
+        let (estimates, lower) = (&estimates[rows.clone()], &lower[rows]);
+        let thresholds = [lower[9], lower[40], f32::INFINITY, f32::NAN, -1e9];
+        for threshold in thresholds {
+            let (mut its_estimates, mut its_lower) = ([0.0; BLOCK_ROWS], [0.0; BLOCK_ROWS]);
+            let word = kernel.scan_block(
+                scan.table,
+                &scan.terms,
+                &block,
+                threshold,
+                &mut its_estimates,
+                &mut its_lower,
+            );
+            assert!(its_estimates[5].is_nan() && its_lower[5].is_nan());
+            for row in (0..BLOCK_ROWS).filter(|row| *row != 5) {
+                assert_eq!(its_estimates[row].to_bits(), estimates[row].to_bits());
+                assert_eq!(its_lower[row].to_bits(), lower[row].to_bits());
+            }
+            let expected = its_lower.iter().enumerate();
+            let expected = expected.fold(0, |word, (row, &lower)| {
+                word | u64::from(lower <= threshold) << row
+            });
+            assert_eq!(word, expected, "{}", kernel.name());
+        }
+    }
+}
+
+#[test]
+fn blocks_that_are_none() {
+    let lines = vec![Line::ZERO; block_bytes(192) / 64 + 2];
+    let bytes = Line::bytes(&lines);
+    let length = block_bytes(192);
+    assert_eq!(length, 192 * 8 + 640);
+    let block = BlockRef::from_bytes(&bytes[64..][..length], 192).unwrap();
+    assert_eq!(
+        (block.codes.len(), block.factors),
+        (24, &BlockFactors::ZERO)
+    );
+    assert!(BlockRef::from_bytes(&bytes[..length], 128).is_none());
+    assert!(BlockRef::from_bytes(&bytes[..length - 64], 192).is_none());
+    assert!(BlockRef::from_bytes(&bytes[..length + 64], 192).is_none());
+    assert!(BlockRef::from_bytes(&bytes[32..][..length], 192).is_none());
+    assert!(BlockRef::from_bytes(&bytes[..block_bytes(184)], 184).is_none());
+    assert!(BlockRef::from_bytes(&[], 0).is_none());
+}
+
+#[test]
+fn products_of_tiles() {
+    for dimension in [1, 2, 17, 64, 100, 127, 128, 129, 832] {
+        for rows in [0, 1, 2, 3, 7, 33] {
+            for vectors in [0, 1, 16, 17, 100, 150] {
+                multiply_like_scalar(rows, vectors, dimension);
+            }
+        }
+    }
+    // More rows than are taken at a time; more components than a row may have.
+    multiply_like_scalar(1100, 40, 128);
+    multiply_like_scalar(31, 3, 65_536);
+    multiply_like_scalar(2, 3, 70_000);
+}
+
+fn multiply_like_scalar(rows: usize, vectors: usize, dimension: usize) {
+    let mut random = numbers((rows * 1000 + vectors) as u64);
+    let mut component = move || random() as f32 / (1u32 << 30) as f32 - 1.0;
+    let mut some = |length: usize| (0..length).map(|_| component()).collect::<Vec<f32>>();
+    let (values, other) = (some(rows * dimension), some(vectors * dimension));
+    let tiles = fill_tiles(other.chunks(dimension), dimension);
+    let width = vectors.div_ceil(TILE) * TILE;
+    assert_eq!(tiles.len(), width * dimension);
+    let mut expected = vec![f32::NAN; rows * width];
+    REFERENCE.tile_products(&values, dimension, &tiles, &mut expected);
+    for kernel in Kernel::all_supported() {
+        let mut products = vec![f32::NAN; rows * width];
+        kernel.tile_products(&values, dimension, &tiles, &mut products);
+        for (at, (&product, &expected)) in products.iter().zip(&expected).enumerate() {
+            if at % width < vectors {
+                assert_near(product, expected, dimension as f32);
+            } else {
+                assert_eq!(product.to_bits(), 0, "{}", kernel.name());
+            }
+        }
+        // Each pair alone, from memory that is not aligned, has the same product to the bit.
+        for at in (0..products.len()).step_by(products.len() / 19 + 1) {
+            let (row, vector) = (at / width, at % width);
+            if vector >= vectors {
+                continue;
+            }
+            let row = shifted(&values[row * dimension..][..dimension]);
+            let vector = &other[vector * dimension..][..dimension];
+            let tile = shifted(&fill_tiles([vector].into_iter(), dimension));
+            let mut alone = [f32::NAN; 1 + TILE];
+            kernel.tile_products(&row[1..], dimension, &tile[1..], &mut alone[1..]);
+            assert_eq!(
+                alone[1].to_bits(),
+                products[at].to_bits(),
+                "{}",
+                kernel.name()
+            );
+        }
+    }
+}
+
+/// The reference against products of whole numbers, which are exact.
+#[test]
+fn products_are_where_they_belong() {
+    let (rows, vectors, dimension) = (3, 21, 5);
+    let value = |of: usize, d: usize| ((of * 7 + d * 3) % 11) as f32 - 5.0;
+    let flat = |count: usize, shift: usize| -> Vec<f32> {
+        let values = (0..count).flat_map(|i| (0..dimension).map(move |d| value(i + shift, d)));
+        values.collect()
+    };
+    let (a, b) = (flat(rows, 0), flat(vectors, 100));
+    let mut products = Floats::zeros(rows * 2 * TILE);
+    let tiles = fill_tiles(b.chunks(dimension), dimension);
+    REFERENCE.tile_products(&a, dimension, &tiles, &mut products);
+    for row in 0..rows {
+        for vector in 0..vectors {
+            let exact: f32 = (0..dimension)
+                .map(|d| value(row, d) * value(vector + 100, d))
+                .sum();
+            assert_eq!(products[row * 2 * TILE + vector], exact);
+        }
     }
 }
 
@@ -241,5 +395,19 @@ fn choosing_by_name() {
 fn prefetching_any_row() {
     for length in [0, 1, 16, 17, 128, 5000] {
         super::prefetch(&vec![0.0; length]);
+    }
+}
+
+/// The reference against whole numbers, which are exact, and the others against the reference.
+#[test]
+fn products_with_8_bit_components() {
+    for length in [64, 128, 832] {
+        let codes: Vec<i8> = (0..length).map(|i| (i * 37 % 255) as u8 as i8).collect();
+        let vector: Vec<f32> = (0..length).map(|i| (i * 11 % 7) as f32 - 3.0).collect();
+        let pairs = codes.iter().zip(&vector);
+        let exact: f32 = pairs.map(|(code, value)| f32::from(*code) * value).sum();
+        for kernel in Kernel::all_supported() {
+            assert_eq!(kernel.dot_i8(&codes, &vector), exact, "{}", kernel.name());
+        }
     }
 }

@@ -88,18 +88,23 @@ pub(crate) struct RecordPlace {
     vectors: u32,
     /// Rows that compaction left.
     pub(crate) stored: u32,
-    /// A bit per section that was verified since the file was opened, and [`COMPACTED`].
+    /// A bit per section that was verified since the file was opened, [`COMPACTED`] and
+    /// [`NUMERIC`].
     state: AtomicU8,
 }
 
 const COMPACTED: u8 = 1 << 7;
+/// The ids are one array of numbers right behind the header.
+const NUMERIC: u8 = 1 << 6;
 
 impl RecordPlace {
     /// The place of the record with this header at `offset`. Its `verified` sections will
     /// not be checked again.
     pub(crate) fn new(offset: u64, header: &Header, verified: bool) -> RecordPlace {
         let vectors = offset + header.section(Section::Vectors).0;
-        let state = if verified { 0b111 } else { 0 } | if header.compacted { COMPACTED } else { 0 };
+        let state = if verified { 0b111 } else { 0 }
+            | if header.compacted { COMPACTED } else { 0 }
+            | if header.numeric_ids { NUMERIC } else { 0 };
         RecordPlace {
             first_row: header.first_row,
             rows: header.rows,
@@ -116,14 +121,15 @@ impl RecordPlace {
     /// The place as a checkpoint keeps it.
     pub(crate) fn to_bytes(&self) -> [u8; RecordPlace::BYTES] {
         let mut bytes = [0; RecordPlace::BYTES];
-        let compacted = u32::from(self.state.load(Ordering::Relaxed) & COMPACTED != 0);
+        let state = self.state.load(Ordering::Relaxed);
+        let flags = u32::from(state & COMPACTED != 0) | u32::from(state & NUMERIC != 0) << 1;
         let fields = [
             self.first_row,
             self.rows,
             self.offset,
             self.vectors,
             self.stored,
-            compacted,
+            flags,
         ];
         for (bytes, field) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(fields) {
             *bytes = field.to_le_bytes();
@@ -134,16 +140,17 @@ impl RecordPlace {
     /// The place that a checkpoint kept. Its sections are verified at their first touch.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<RecordPlace> {
         let fields: [[u8; 4]; 6] = bytes.as_chunks::<4>().0.try_into().ok()?;
-        let [first_row, rows, offset, vectors, stored, compacted] = fields.map(u32::from_le_bytes);
+        let [first_row, rows, offset, vectors, stored, flags] = fields.map(u32::from_le_bytes);
         first_row.checked_add(rows)?;
-        let state = AtomicU8::new(if compacted != 0 { COMPACTED } else { 0 });
+        let [compacted, numeric] = [flags & 1 != 0, flags & 2 != 0];
+        let state = if compacted { COMPACTED } else { 0 } | if numeric { NUMERIC } else { 0 };
         Some(RecordPlace {
             first_row,
             rows,
             offset,
             vectors,
             stored,
-            state,
+            state: AtomicU8::new(state),
         })
     }
 
@@ -152,6 +159,9 @@ impl RecordPlace {
         u64::from(self.offset) * ALIGNMENT
     }
 }
+
+/// Bytes that a place takes in memory, about: it stands in a list that grows by doubling.
+pub(crate) const RECORD_PLACE_BYTES: usize = size_of::<RecordPlace>() * 3 / 2;
 
 /// A file of the log, mapped, and the places of its rows.
 #[derive(Debug)]
@@ -217,6 +227,11 @@ impl LogFile {
         self.stored.load(Ordering::Relaxed)
     }
 
+    /// Bytes of memory that the places of records take, about.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.records.count() * RECORD_PLACE_BYTES
+    }
+
     /// The places of records with rows, in order.
     pub(crate) fn records(&self) -> impl Iterator<Item = &RecordPlace> {
         self.records.iter().map(|(_, place)| place)
@@ -229,7 +244,16 @@ impl LogFile {
 
     /// The record that `row` is in.
     pub(crate) fn find(&self, row: u32) -> Option<&RecordPlace> {
-        let (mut low, mut high) = (0, self.records.count());
+        let count = self.records.count();
+        // Records are mostly of one size.
+        let first = self.records.get(0)?;
+        let guess = row.checked_sub(first.first_row)? / first.rows.max(1);
+        if let Some(place) = self.records.get(guess as usize)
+            && row.wrapping_sub(place.first_row) < place.rows
+        {
+            return Some(place);
+        }
+        let (mut low, mut high) = (0, count);
         while low < high {
             let middle = low + (high - low) / 2;
             if self.records.get(middle)?.first_row <= row {
@@ -398,6 +422,13 @@ impl LogFile {
         let Some(position) = self.position(place, row)? else {
             return Ok(None);
         };
+        let plain = 1 << Section::Ids as u8 | NUMERIC;
+        if place.state.load(Ordering::Acquire) & (plain | COMPACTED) == plain {
+            let offset = place.offset() + HEADER_BYTES as u64 + position as u64 * 8;
+            let bytes = self.bytes(offset, 8, Section::Ids)?;
+            let number = bytes.first_chunk().copied().unwrap_or_default();
+            return Ok(Some(IdRef::U64(u64::from_le_bytes(number))));
+        }
         let header = self.record_header(place.offset())?;
         let bytes = self.section(place, &header, Section::Ids)?;
         let bytes = bytes.get(..header.ids_bytes as usize).unwrap_or_default();

@@ -3,7 +3,8 @@
 use nearfield_model::IdRef;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-const SHARDS: usize = 64;
+/// Parts that grow and shrink one at a time.
+pub(crate) const SHARDS: usize = 64;
 const EMPTY: u64 = u64::MAX;
 const SLOTS_MIN: usize = 16;
 
@@ -32,6 +33,8 @@ fn mix(number: u64) -> u64 {
 #[derive(Debug)]
 pub(crate) struct IdMap {
     shards: Vec<Shard>,
+    /// Slots of all shards.
+    slots: usize,
 }
 
 /// Linear probing; a slot is a tag in the upper and a row in the lower half.
@@ -52,7 +55,8 @@ impl IdMap {
                 .iter_mut()
                 .for_each(|shard| shard.resize(slots_for(share)));
         }
-        IdMap { shards }
+        let slots = shards.iter().map(|shard| shard.slots.len()).sum();
+        IdMap { shards, slots }
     }
 
     fn shard_of(hash: u64) -> usize {
@@ -80,7 +84,10 @@ impl IdMap {
 
     /// Adds a row.
     pub(crate) fn insert(&mut self, hash: u64, row: u32) {
-        self.shards[Self::shard_of(hash)].insert(hash as u32, row);
+        let shard = &mut self.shards[Self::shard_of(hash)];
+        let before = shard.slots.len();
+        shard.insert(hash as u32, row);
+        self.slots += shard.slots.len() - before;
     }
 
     /// Puts `row` in the place of `old`, which must be there under this hash.
@@ -96,12 +103,45 @@ impl IdMap {
         self.shards[Self::shard_of(hash)].remove(hash as u32, row);
     }
 
+    /// Lets a shard give back room that its points do not need, where that is half of it.
+    pub(crate) fn shrink(&mut self, shard: usize) {
+        let Some(shard) = self.shards.get_mut(shard) else {
+            return;
+        };
+        // An eighth more may come before it grows again.
+        let wanted = match shard.used {
+            0 => 0,
+            used => slots_for(used + used / 8),
+        };
+        if wanted < shard.slots.len() {
+            self.slots -= shard.slots.len() - wanted;
+            shard.resize(wanted);
+        }
+    }
+
+    /// Bytes that the map needs, besides those that it takes, while it takes in `points` more:
+    /// what shards grow by, and the old slots of the one that grows.
+    pub(crate) fn growth_bytes(&self, points: u64) -> u64 {
+        if points == 0 {
+            return 0;
+        }
+        // Shares of a hash scatter by their root; four times that is hardly ever passed.
+        let mean = points as usize / SHARDS;
+        let share = mean + 4 * mean.isqrt() + 1;
+        let (mut growth, mut old) = (0, 0);
+        for shard in &self.shards {
+            let points = shard.used + share;
+            if points * 4 > shard.slots.len() * 3 {
+                growth += slots_for(points) - shard.slots.len();
+                old = old.max(slots_for(points) / 2);
+            }
+        }
+        (growth + old) as u64 * 8
+    }
+
     /// Bytes that the map takes.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.shards
-            .iter()
-            .map(|shard| shard.slots.capacity() * 8)
-            .sum()
+        self.slots * 8
     }
 }
 
@@ -222,6 +262,41 @@ mod tests {
             }
             let total: usize = map.shards.iter().map(|shard| shard.used).sum();
             prop_assert_eq!(total, naive.len());
+            let slots: usize = map.shards.iter().map(|shard| shard.slots.capacity()).sum();
+            prop_assert_eq!(map.memory_bytes(), slots * 8);
+            (0..SHARDS).for_each(|shard| map.shrink(shard));
+            for (id, row) in &naive {
+                let hash = hash(7, IdRef::U64(*id)) & !0xffff;
+                prop_assert_eq!(map.candidates(hash).filter(|found| found == row).count(), 1);
+            }
         }
+    }
+    #[test]
+    fn room_is_asked_for_before_it_is_taken_and_given_back() {
+        let mut map = IdMap::with_capacity(0);
+        let mut row = 0;
+        for points in [1, 5, 900, 1_000, 64_000, 1, 100_000] {
+            let most = map.memory_bytes() as u64 + map.growth_bytes(points);
+            for _ in 0..points {
+                map.insert(hash(3, IdRef::U64(row.into())), row);
+                row += 1;
+            }
+            assert!(map.memory_bytes() as u64 <= most, "{points}: {most}");
+        }
+        assert_eq!(map.growth_bytes(0), 0);
+        let full = map.memory_bytes();
+        for gone in 0..row - 1_000 {
+            map.remove(hash(3, IdRef::U64(gone.into())), gone);
+        }
+        (0..SHARDS).for_each(|shard| map.shrink(shard));
+        assert!(map.memory_bytes() * 50 < full, "{}", map.memory_bytes());
+        (row - 1_000..row).for_each(|kept| map.remove(hash(3, IdRef::U64(kept.into())), kept));
+        (0..SHARDS).for_each(|shard| map.shrink(shard));
+        assert_eq!(map.memory_bytes(), 0);
+        map.insert(hash(3, IdRef::U64(9)), 9);
+        assert_eq!(
+            map.candidates(hash(3, IdRef::U64(9))).collect::<Vec<_>>(),
+            [9]
+        );
     }
 }

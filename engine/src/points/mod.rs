@@ -49,6 +49,24 @@ impl View {
         inside & !self.tombstones.word(first)
     }
 
+    /// How many rows from `first` to `end`, exclusive, are live.
+    pub(crate) fn live_between(&self, first: u32, end: u32) -> u32 {
+        let end = end.min(self.rows);
+        let words = (first / 64 * 64..end).step_by(64);
+        words
+            .map(|base| {
+                let mut word = self.live_word(base);
+                if base < first {
+                    word &= u64::MAX << (first - base);
+                }
+                if end - base < 64 {
+                    word &= (1 << (end - base)) - 1;
+                }
+                word.count_ones()
+            })
+            .sum()
+    }
+
     /// The live rows, in order, from `first` on.
     pub(crate) fn live_rows(&self, first: u32) -> impl Iterator<Item = u32> {
         let start = first / 64 * 64;

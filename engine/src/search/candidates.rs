@@ -6,104 +6,97 @@ use std::collections::BinaryHeap;
 
 use nearfield_model::Result;
 
-use super::plan::Mask;
+use super::lists::probe_lists;
+use super::plan::{Ground, Mask, Reach};
 use super::query::Query;
 use super::top_k::TopK;
-use crate::collection::Collection;
+use super::trace::{Stage, Trace};
+use crate::index::model::Coarse;
 use crate::index::tail::CHUNK_ROWS;
 use crate::index::{GROUP_ROWS, Keys, QueryCode};
-use crate::points::{View, bits};
+use crate::points::bits;
 
 const WORDS: usize = GROUP_ROWS / 64;
 /// Candidates that are reranked before the rest is looked through again.
 const RERANK_STEP: usize = 64;
+/// The same, where 8-bit codes leave few.
+const RERANK_STEP_FINE: usize = 16;
 
 /// Memory of one scan, kept for the next.
 #[derive(Default)]
 pub(crate) struct Scratch {
-    code: QueryCode,
-    candidates: Vec<Candidate>,
-    uppers: BinaryHeap<Upper>,
+    pub(super) code: QueryCode,
+    pub(super) coarse: Coarse,
+    pub(super) found: Candidates,
+    /// Rows that no code says anything of.
+    uncoded: Vec<u32>,
 }
 
 /// A row that may be near, and how near at best.
 #[derive(Clone, Copy)]
 struct Candidate {
     lower: f32,
+    estimate: f32,
     row: u32,
+}
+
+/// Rows that may be near, and how near enough of them are at worst.
+#[derive(Default)]
+pub(super) struct Candidates {
+    rows: Vec<Candidate>,
+    /// The smallest upper bounds seen, `limit` of them at most.
+    uppers: BinaryHeap<Upper>,
+    limit: usize,
 }
 
 /// Finds the nearest rows of one query: rows without codes are compared exactly, the others
 /// by their codes and then, if they may be near, exactly.
 pub(crate) fn scan(
-    collection: &Collection,
-    view: &View,
+    ground: &Ground<'_>,
     query: &Query<'_>,
     matching: Option<&Mask>,
-    epsilon: f32,
+    reach: &Reach,
     nearest: &mut TopK<'_>,
     scratch: &mut Scratch,
+    trace: &mut Trace,
 ) -> Result<()> {
-    let Scratch {
-        code,
-        candidates,
-        uppers,
-    } = scratch;
-    candidates.clear();
-    let mut bound = UpperBound::new(nearest.limit(), uppers);
-    let (mut estimates, mut lower) = (Keys::default(), Keys::default());
-    let mut uncoded = Vec::new();
-    let chunks = collection.tail.chunks();
-    for base in (0..view.rows).step_by(CHUNK_ROWS as usize) {
-        let chunk = chunks.get((base / CHUNK_ROWS) as usize);
-        if let Some(chunk) = chunk {
-            chunk.quantizer.query_into(&query.rotated, epsilon, code);
-        }
-        let end = base.saturating_add(CHUNK_ROWS).min(view.rows);
-        for (number, first) in (base..end).step_by(GROUP_ROWS).enumerate() {
-            let mut wanted = [0; WORDS];
-            for (word, wanted) in wanted.iter_mut().enumerate() {
-                let first = first + word as u32 * 64;
-                *wanted =
-                    view.live_word(first) & matching.map_or(u64::MAX, |mask| mask.word(first));
-            }
-            if wanted == [0; WORDS] {
-                continue;
-            }
-            let Some(group) = chunk.and_then(|chunk| chunk.group(number)) else {
-                each_row(first, &wanted, |row| uncoded.push(row));
-                continue;
-            };
-            code.scan(group, &mut estimates, &mut lower);
-            let near = code.near(&lower, bound.threshold());
-            for (wanted, near) in wanted.iter_mut().zip(near) {
-                *wanted &= near;
-            }
-            each_row(first, &wanted, |row| {
-                let position = (row - first) as usize;
-                let lower = lower[position];
-                candidates.push(Candidate { lower, row });
-                bound.push(2.0 * estimates[position] - lower);
-            });
-        }
-    }
-    rerank(collection, view, query, uncoded.iter().copied(), nearest)?;
-    let threshold = bound.threshold().min(nearest.threshold());
+    scratch.found.begin(nearest.limit());
+    scratch.uncoded.clear();
+    probe_lists(ground, query, matching, reach, scratch, trace);
+    scan_tail(ground, query, matching, reach.epsilon, scratch, trace);
+    trace.lap(Stage::Scan);
+    let uncoded = scratch.uncoded.iter().copied();
+    rerank(ground, query, uncoded, nearest, trace)?;
+    let threshold = scratch.found.threshold().min(nearest.threshold());
+    let candidates = &mut scratch.found.rows;
     candidates.retain(|candidate| candidate.lower <= threshold);
-    let mut rest = &mut candidates[..];
+    if let Some(most) = reach.rerank
+        && most < candidates.len()
+    {
+        let by_estimate = |a: &Candidate, b: &Candidate| a.estimate.total_cmp(&b.estimate);
+        candidates.select_nth_unstable_by(most, by_estimate);
+        candidates.truncate(most);
+    }
+    if !ground.fine.is_empty() && reach.rerank.is_none() {
+        refine(ground, query, &mut scratch.found, trace);
+        let threshold = scratch.found.threshold().min(nearest.threshold());
+        let candidates = &mut scratch.found.rows;
+        candidates.retain(|candidate| candidate.lower <= threshold);
+    }
+    let rerank_step = if ground.fine.is_empty() {
+        RERANK_STEP
+    } else {
+        RERANK_STEP_FINE
+    };
+    let mut rest = &mut scratch.found.rows[..];
     while !rest.is_empty() {
-        let step = RERANK_STEP.max(nearest.limit()).min(rest.len());
+        let step = rerank_step.max(nearest.limit()).min(rest.len());
         if step < rest.len() {
             rest.select_nth_unstable_by(step - 1, |a, b| a.lower.total_cmp(&b.lower));
         }
         let (first, others) = rest.split_at_mut(step);
-        rerank(
-            collection,
-            view,
-            query,
-            first.iter().map(|candidate| candidate.row),
-            nearest,
-        )?;
+        let rows = first.iter().map(|candidate| candidate.row);
+        rerank(ground, query, rows, nearest, trace)?;
         let threshold = nearest.threshold();
         let mut kept = 0;
         for position in 0..others.len() {
@@ -114,7 +107,111 @@ pub(crate) fn scan(
         }
         rest = &mut others[..kept];
     }
+    trace.lap(Stage::Rerank);
     Ok(())
+}
+
+/// Bounds candidates by their 8-bit codes, most promising first, and leaves those that may be
+/// near still. Candidates without such codes stay as they are.
+fn refine(ground: &Ground<'_>, query: &Query<'_>, found: &mut Candidates, trace: &mut Trace) {
+    let limit = found.limit;
+    let mut candidates = std::mem::take(&mut found.rows);
+    found.begin(limit);
+    let fine_query = query.fine();
+    let mut rest = &mut candidates[..];
+    while !rest.is_empty() {
+        let step = RERANK_STEP.max(limit).min(rest.len());
+        if step < rest.len() {
+            rest.select_nth_unstable_by(step - 1, |a, b| a.lower.total_cmp(&b.lower));
+        }
+        let (first, others) = rest.split_at_mut(step);
+        for candidate in first.iter() {
+            ground.fine.prefetch(candidate.row);
+        }
+        for candidate in first.iter() {
+            trace.rows_refined += 1;
+            match ground.fine.bounds(candidate.row, &fine_query) {
+                Some((lower, upper)) => {
+                    if lower <= found.threshold() {
+                        found.push(candidate.row, (lower + upper) / 2.0, lower);
+                    }
+                }
+                None => found.push(candidate.row, candidate.estimate, candidate.lower),
+            }
+        }
+        let threshold = found.threshold();
+        let mut kept = 0;
+        for position in 0..others.len() {
+            if others[position].lower <= threshold {
+                others.swap(kept, position);
+                kept += 1;
+            }
+        }
+        rest = &mut others[..kept];
+    }
+}
+
+/// Looks at the codes of the rows that no segment covers.
+fn scan_tail(
+    ground: &Ground<'_>,
+    query: &Query<'_>,
+    matching: Option<&Mask>,
+    epsilon: f32,
+    scratch: &mut Scratch,
+    trace: &mut Trace,
+) {
+    let (view, covered) = (ground.view, ground.live.covered());
+    let Scratch {
+        code,
+        found,
+        uncoded,
+        ..
+    } = scratch;
+    let (mut estimates, mut lower) = (Keys::default(), Keys::default());
+    let start = covered / CHUNK_ROWS * CHUNK_ROWS;
+    for base in (start..view.rows).step_by(CHUNK_ROWS as usize) {
+        let chunk = ground.chunks.get((base / CHUNK_ROWS) as usize);
+        if let Some(chunk) = chunk {
+            chunk.quantizer.query_into(&query.rotated, epsilon, code);
+        }
+        let end = base.saturating_add(CHUNK_ROWS).min(view.rows);
+        for (number, first) in (base..end).step_by(GROUP_ROWS).enumerate() {
+            let mut wanted = [0; WORDS];
+            for (word, wanted) in wanted.iter_mut().enumerate() {
+                let first = first + word as u32 * 64;
+                *wanted = uncovered(first, covered)
+                    & view.live_word(first)
+                    & matching.map_or(u64::MAX, |mask| mask.word(first));
+            }
+            if wanted == [0; WORDS] {
+                continue;
+            }
+            let Some(group) = chunk.and_then(|chunk| chunk.group(number)) else {
+                each_row(first, &wanted, |row| uncoded.push(row));
+                continue;
+            };
+            trace.rows_scanned += GROUP_ROWS as u64;
+            code.scan(group, &mut estimates, &mut lower);
+            let near = code.near(&lower, found.threshold());
+            for (wanted, near) in wanted.iter_mut().zip(near) {
+                *wanted &= near;
+            }
+            each_row(first, &wanted, |row| {
+                let position = (row - first) as usize;
+                found.push(row, estimates[position], lower[position]);
+            });
+        }
+    }
+}
+
+/// Which of the 64 rows from `first` on are not before `covered`.
+#[inline]
+fn uncovered(first: u32, covered: u32) -> u64 {
+    match covered.saturating_sub(first) {
+        0 => u64::MAX,
+        rows @ 1..64 => u64::MAX << rows,
+        _ => 0,
+    }
 }
 
 #[inline]
@@ -125,27 +222,25 @@ fn each_row(first: u32, words: &[u64; WORDS], mut visit: impl FnMut(u32)) {
 }
 
 /// Compares rows exactly.
-fn rerank(
-    collection: &Collection,
-    view: &View,
+pub(super) fn rerank(
+    ground: &Ground<'_>,
     query: &Query<'_>,
     rows: impl Iterator<Item = u32>,
     nearest: &mut TopK<'_>,
+    trace: &mut Trace,
 ) -> Result<()> {
-    view.visit_vectors(&collection.schema, rows, |row, vector, scale| {
-        let key = query.key(vector, scale);
-        if key <= nearest.threshold() {
-            nearest.push(key, row)
-        } else {
-            Ok(())
-        }
-    })
-}
-
-/// The largest of the smallest upper bounds seen: so far down, there are enough rows.
-struct UpperBound<'a> {
-    limit: usize,
-    heap: &'a mut BinaryHeap<Upper>,
+    let schema = &ground.collection.schema;
+    ground
+        .view
+        .visit_vectors(schema, rows, |row, vector, scale| {
+            trace.rows_compared += 1;
+            let key = query.key(vector, scale);
+            if key <= nearest.threshold() {
+                nearest.push(key, row)
+            } else {
+                Ok(())
+            }
+        })
 }
 
 /// An upper bound; never NaN.
@@ -166,28 +261,42 @@ impl PartialOrd for Upper {
     }
 }
 
-impl<'a> UpperBound<'a> {
-    fn new(limit: usize, heap: &'a mut BinaryHeap<Upper>) -> Self {
-        heap.clear();
-        UpperBound { limit, heap }
+impl Candidates {
+    fn begin(&mut self, limit: usize) {
+        self.rows.clear();
+        self.uppers.clear();
+        self.limit = limit;
     }
 
+    /// The largest of the smallest upper bounds: so far down, there are enough rows.
     #[inline]
-    fn threshold(&self) -> f32 {
-        match self.heap.peek() {
-            Some(upper) if self.heap.len() == self.limit => upper.0,
+    pub(super) fn threshold(&self) -> f32 {
+        match self.uppers.peek() {
+            Some(upper) if self.uppers.len() == self.limit => upper.0,
             _ => f32::INFINITY,
         }
     }
 
+    /// Whether there are as many rows as are wanted.
+    pub(super) fn is_enough(&self) -> bool {
+        self.rows.len() >= self.limit
+    }
+
+    /// Takes a row whose lower bound is within the threshold.
     #[inline]
-    fn push(&mut self, upper: f32) {
+    pub(super) fn push(&mut self, row: u32, estimate: f32, lower: f32) {
+        self.rows.push(Candidate {
+            lower,
+            estimate,
+            row,
+        });
         // The bound of a row that cannot be estimated is infinite or NaN, and tells nothing.
+        let upper = 2.0 * estimate - lower;
         if upper < self.threshold() {
-            if self.heap.len() == self.limit {
-                self.heap.pop();
+            if self.uppers.len() == self.limit {
+                self.uppers.pop();
             }
-            self.heap.push(Upper(upper));
+            self.uppers.push(Upper(upper));
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Search: plan, scan codes for candidates, rerank them exactly, answer.
 
 mod candidates;
+mod lists;
 mod plan;
 mod query;
 mod top_k;
+mod trace;
 
 use std::num::NonZeroUsize;
 
@@ -12,9 +14,10 @@ use nearfield_model::{Context, Found, Hit, Metric, Result, Search};
 use crate::collection::Collection;
 use crate::collection::read::metadata;
 use crate::points::View;
-use plan::Plan;
+use plan::{Ground, Plan};
 use query::Query;
 use top_k::Near;
+use trace::{Stage, Trace};
 
 /// Queries that share a thread, at least: fewer are not worth another.
 const QUERIES_PER_THREAD_MIN: usize = 8;
@@ -29,56 +32,70 @@ pub(crate) fn search(
     threads: usize,
 ) -> Result<Found> {
     collection.check_dimension(request.vectors.dimension())?;
+    let mut trace = Trace::new(request.explain);
     let queries = request
         .vectors
         .rows()
         .enumerate()
         .map(|(row, vector)| Query::new(collection, vector).map_err(|error| error.at_row(row)))
         .collect::<Result<Vec<Query<'_>>>>()?;
+    trace.lap(Stage::Prepare);
     let view = collection.view();
-    let plan = Plan::new(collection, context, &view, request)?;
-    let answer = |queries: &[Query<'_>]| -> Answers {
+    let ground = Ground::new(collection, &view);
+    let plan = Plan::new(&ground, context, request, &mut trace)?;
+    let answer = |queries: &[Query<'_>], mut trace: Trace| -> Answers {
         let mut results = Vec::with_capacity(queries.len());
         for together in queries.chunks(QUERIES_TOGETHER) {
             context.check()?;
-            for nearest in plan.run(collection, &view, context, together, request.limit)? {
+            for nearest in plan.run(&ground, context, together, request.limit, &mut trace)? {
                 results.push(hits(collection, &view, request, nearest)?);
             }
+            trace.lap(Stage::Answer);
         }
-        Ok(results)
+        Ok((results, trace))
     };
     let threads = threads.min(queries.len() / QUERIES_PER_THREAD_MIN);
-    let results = match NonZeroUsize::new(threads) {
-        None | Some(NonZeroUsize::MIN) => answer(&queries)?,
-        Some(threads) => in_threads(&queries, threads, &answer)?,
+    let (results, part) = match NonZeroUsize::new(threads) {
+        None | Some(NonZeroUsize::MIN) => answer(&queries, trace.sibling())?,
+        Some(threads) => in_threads(&queries, threads, &trace, &answer)?,
     };
-    Ok(Found { results })
+    trace.add(&part);
+    let explained = request
+        .explain
+        .then(|| trace.into_explanation(plan.explain(&ground)));
+    Ok(Found { results, explained })
 }
 
-/// The hits of each query, in order.
-type Answers = Result<Vec<Vec<Hit>>>;
+/// The hits of each query, in order, and what finding them took.
+type Answers = Result<(Vec<Vec<Hit>>, Trace)>;
 
 /// Splits queries evenly among threads.
 fn in_threads(
     queries: &[Query<'_>],
     threads: NonZeroUsize,
-    answer: &(dyn Fn(&[Query<'_>]) -> Answers + Sync),
+    trace: &Trace,
+    answer: &(dyn Fn(&[Query<'_>], Trace) -> Answers + Sync),
 ) -> Answers {
     let share = queries.len().div_ceil(threads.get());
     std::thread::scope(|scope| {
         let mut parts = queries.chunks(share);
         let first = parts.next().unwrap_or_default();
         let others: Vec<_> = parts
-            .map(|part| scope.spawn(move || answer(part)))
+            .map(|part| {
+                let trace = trace.sibling();
+                scope.spawn(move || answer(part, trace))
+            })
             .collect();
-        let mut results = answer(first)?;
+        let (mut results, mut trace) = answer(first, trace.sibling())?;
         for other in others {
             let part = other
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            results.extend(part?);
+            let (part, other) = part?;
+            results.extend(part);
+            trace.add(&other);
         }
-        Ok(results)
+        Ok((results, trace))
     })
 }
 

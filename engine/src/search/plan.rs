@@ -1,13 +1,20 @@
-//! Which way a search goes: every matching row exactly, or codes first.
+//! Which way a search goes: every matching row exactly, codes first, or matching rows by list.
 
-use nearfield_model::{Context, Result, Search};
+use std::sync::Arc;
+
+use nearfield_model::{self as model, Context, Explanation, Result, Search};
 use roaring::RoaringBitmap;
 
 use super::candidates::{Scratch, scan};
+use super::lists::ListedRows;
 use super::query::Query;
 use super::top_k::{Near, TopK};
+use super::trace::{Stage, Trace};
 use crate::collection::Collection;
 use crate::filter::select;
+use crate::index::fine::Fine;
+use crate::index::live::Live;
+use crate::index::tail::Chunk;
 use crate::points::View;
 
 /// Up to so many matching rows are compared exactly without a look at their codes.
@@ -17,18 +24,58 @@ const EXACT_SHARE: u64 = 64;
 /// Rows between two looks at the deadline.
 const CHECK_ROWS: usize = 65_536;
 
+/// What a search goes over: one moment of the collection.
+pub(crate) struct Ground<'a> {
+    pub(crate) collection: &'a Collection,
+    pub(crate) view: &'a View,
+    pub(crate) chunks: Arc<Vec<Arc<Chunk>>>,
+    pub(crate) live: Arc<Live>,
+    pub(crate) fine: Arc<Fine>,
+}
+
+impl<'a> Ground<'a> {
+    /// The ground of a search on `view`, which was taken before.
+    pub(crate) fn new(collection: &'a Collection, view: &'a View) -> Ground<'a> {
+        // The tail lets go of codes once the index has the rows: in this order, none is missed.
+        let chunks = collection.tail.chunks();
+        let live = collection.index.live();
+        Ground {
+            collection,
+            view,
+            chunks,
+            live,
+            fine: collection.index.fine(),
+        }
+    }
+}
+
+/// How far a search looks.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reach {
+    /// Lists to probe, by epoch.
+    pub(crate) probes: Vec<usize>,
+    /// Standard errors by which lower bounds lie below the estimates.
+    pub(crate) epsilon: f32,
+    /// Rows to compare exactly, at most.
+    pub(crate) rerank: Option<usize>,
+}
+
 /// The way of one search.
-pub(crate) enum Plan {
+pub(crate) struct Plan {
+    way: Way,
+    reach: Reach,
+    matching: Option<u64>,
+}
+
+enum Way {
     /// Every live row, exactly.
     ExactAll,
     /// These rows, exactly.
     Exact(RoaringBitmap),
-    /// Codes first, of these rows or of all, with lower bounds this many standard errors
-    /// below the estimates.
-    Codes {
-        matching: Option<Box<Mask>>,
-        epsilon: f32,
-    },
+    /// Codes first, of these rows or of all.
+    Codes(Option<Mask>),
+    /// The rows of the nearest lists, exactly.
+    ListedRows(ListedRows),
 }
 
 /// A bit per row: rows that match a filter.
@@ -50,81 +97,170 @@ impl Mask {
     pub(crate) fn word(&self, first: u32) -> u64 {
         self.0.get(first as usize / 64).copied().unwrap_or(0)
     }
+
+    /// Whether a row matches.
+    #[inline]
+    pub(crate) fn contains(&self, row: u32) -> bool {
+        self.word(row) >> (row % 64) & 1 == 1
+    }
 }
 
 impl Plan {
     pub(crate) fn new(
-        collection: &Collection,
+        ground: &Ground<'_>,
         context: &Context,
-        view: &View,
         request: &Search<'_>,
+        trace: &mut Trace,
     ) -> Result<Plan> {
+        let view = ground.view;
         let matching = match &request.filter {
             Some(filter) => {
-                let selected = select(&collection.fields(), view, filter);
+                let selected = select(&ground.collection.fields(), view, filter);
                 Some(selected.rows(context, view, filter)?)
             }
             None => None,
         };
         let count = matching.as_ref().map_or(view.count(), RoaringBitmap::len);
-        let is_exact = request.recall >= 1.0
-            || count <= EXACT_ROWS_MIN.max(u64::from(view.rows) / EXACT_SHARE);
-        Ok(match matching {
-            Some(rows) if is_exact => Plan::Exact(rows),
-            None if is_exact => Plan::ExactAll,
-            matching => Plan::Codes {
-                matching: matching.map(|rows| Box::new(Mask::new(&rows, view.rows))),
-                epsilon: epsilon(request.recall),
-            },
+        let reach = reach(ground, request, count);
+        let matched = matching.as_ref().map(RoaringBitmap::len);
+        let costs = Costs::new(ground, &reach, count);
+        let way = match matching {
+            None if request.recall >= 1.0 || count <= EXACT_ROWS_MIN => Way::ExactAll,
+            None if ground.live.segments.is_empty()
+                && count <= u64::from(view.rows) / EXACT_SHARE =>
+            {
+                Way::ExactAll
+            }
+            None => Way::Codes(None),
+            Some(rows)
+                if request.recall >= 1.0
+                    || count <= EXACT_ROWS_MIN
+                    || costs.exact <= costs.codes.min(costs.listed_rows) =>
+            {
+                Way::Exact(rows)
+            }
+            Some(rows) if costs.listed_rows <= costs.codes => {
+                Way::ListedRows(ListedRows::new(&ground.live, &rows))
+            }
+            Some(rows) => Way::Codes(Some(Mask::new(&rows, view.rows))),
+        };
+        trace.lap(Stage::Filter);
+        Ok(Plan {
+            way,
+            reach,
+            matching: matched,
         })
     }
 
     /// The nearest rows of each query.
     pub(crate) fn run(
         &self,
-        collection: &Collection,
-        view: &View,
+        ground: &Ground<'_>,
         context: &Context,
         queries: &[Query<'_>],
         limit: usize,
+        trace: &mut Trace,
     ) -> Result<Vec<Vec<Near>>> {
+        let view = ground.view;
         let mut nearest: Vec<TopK<'_>> = queries.iter().map(|_| TopK::new(limit, view)).collect();
-        match self {
-            Plan::ExactAll => {
+        let mut scratch = Scratch::default();
+        match &self.way {
+            Way::ExactAll => {
                 exact(
-                    collection,
-                    view,
+                    ground,
                     context,
                     queries,
                     view.live_rows(0),
                     &mut nearest,
+                    trace,
                 )?;
             }
-            Plan::Exact(rows) => {
-                exact(collection, view, context, queries, rows, &mut nearest)?;
-            }
-            Plan::Codes { matching, epsilon } => {
-                let mut scratch = Scratch::default();
+            Way::Exact(rows) => exact(ground, context, queries, rows, &mut nearest, trace)?,
+            Way::Codes(matching) => {
                 for (query, nearest) in queries.iter().zip(&mut nearest) {
                     scan(
-                        collection,
-                        view,
+                        ground,
                         query,
-                        matching.as_deref(),
-                        *epsilon,
+                        matching.as_ref(),
+                        &self.reach,
                         nearest,
                         &mut scratch,
+                        trace,
                     )?;
+                    context.check()?;
+                }
+            }
+            Way::ListedRows(rows) => {
+                for (query, nearest) in queries.iter().zip(&mut nearest) {
+                    rows.compare(ground, query, &self.reach, nearest, &mut scratch, trace)?;
                     context.check()?;
                 }
             }
         }
         nearest.into_iter().map(TopK::into_sorted).collect()
     }
+
+    /// What is told of the plan.
+    pub(crate) fn explain(&self, ground: &Ground<'_>) -> Explanation {
+        let (plan, codes, lists) = match &self.way {
+            Way::ExactAll => (model::Plan::ExactAll, false, false),
+            Way::Exact(_) => (model::Plan::Exact, false, false),
+            Way::Codes(_) if ground.live.segments.is_empty() => (model::Plan::Codes, true, false),
+            Way::Codes(_) => (model::Plan::Lists, true, true),
+            Way::ListedRows(_) => (model::Plan::ListedRows, false, true),
+        };
+        let newest = ground.live.newest();
+        let (covered, end) = (ground.live.covered(), ground.view.rows);
+        let tail_rows = match &self.way {
+            Way::ExactAll => ground.view.live_between(covered, end).into(),
+            Way::Exact(rows) => rows.range_cardinality(covered..end),
+            Way::Codes(_) => end.saturating_sub(covered).into(),
+            Way::ListedRows(rows) => rows.unlisted() as u64,
+        };
+        Explanation {
+            plan,
+            matching: self.matching,
+            lists: newest.map_or(0, |epoch| epoch.model.lists() as u64),
+            segments: ground.live.segments.len() as u64,
+            tail_rows,
+            epsilon: if codes { self.reach.epsilon } else { 0.0 },
+            probes: match lists {
+                true => self.reach.probes.last().map_or(0, |probes| *probes as u64),
+                false => 0,
+            },
+            ..Explanation::default()
+        }
+    }
 }
 
+/// How far to look for a recall, when `count` rows match.
+fn reach(ground: &Ground<'_>, request: &Search<'_>, count: u64) -> Reach {
+    // The nearest matching rows lie as deep as more of the nearest rows would, without a filter.
+    let share = ground.view.count() as f64 / count.max(1) as f64;
+    let limit = request.limit as f64 * share;
+    let mut epsilon = None;
+    let mut probes = Vec::with_capacity(ground.live.epochs.len());
+    for epoch in &ground.live.epochs {
+        let lists = epoch.model.lists();
+        let (wanted, bound) = epoch.calibration.effort(request.recall, limit, lists);
+        epsilon = Some(bound.max(epsilon.unwrap_or(0.0)));
+        probes.push(request.probes.map_or(wanted, |probes| probes.min(lists)));
+    }
+    Reach {
+        probes,
+        epsilon: match request.rerank {
+            Some(_) => EPSILON_MAX,
+            None => epsilon.unwrap_or_else(|| epsilon_without_index(request.recall)),
+        },
+        rerank: request.rerank,
+    }
+}
+
+/// With a number of rows to rerank given, bounds leave all that may count.
+const EPSILON_MAX: f32 = 4.0;
+
 /// Lower bounds that lie further below the estimates lose fewer of the nearest.
-fn epsilon(recall: f32) -> f32 {
+fn epsilon_without_index(recall: f32) -> f32 {
     match recall {
         0.99.. => 2.2,
         0.9.. => 1.6,
@@ -132,27 +268,73 @@ fn epsilon(recall: f32) -> f32 {
     }
 }
 
+/// What the ways of a filtered search would cost per query, in nanoseconds, about.
+struct Costs {
+    exact: f64,
+    codes: f64,
+    listed_rows: f64,
+}
+
+impl Costs {
+    fn new(ground: &Ground<'_>, reach: &Reach, matching: u64) -> Costs {
+        let schema = &ground.collection.schema;
+        let padded = ground.collection.tail.rotation.padded() as f64;
+        let (matching, rows) = (matching as f64, f64::from(ground.view.rows));
+        let compare = 50.0 + schema.dimension as f64 * 0.2;
+        let scan_row = padded * 0.006;
+        let covered = f64::from(ground.live.covered());
+        let mut codes = (rows - covered) * scan_row;
+        let mut listed_rows = (rows - covered) / rows.max(1.0) * matching * compare;
+        for (epoch, probes) in ground.live.epochs.iter().zip(&reach.probes) {
+            let segments = ground.live.segments_of(epoch.model.epoch);
+            let (lists, probes) = (epoch.model.lists() as f64, *probes as f64);
+            let own: f64 = segments.map(|segment| f64::from(segment.stored())).sum();
+            let share = own / rows.max(1.0);
+            codes += probes * (250.0 + padded * 1.5 + own / lists * scan_row);
+            // Lists that hold a match, if matches fall anywhere.
+            let present = lists * (1.0 - (-matching * share / lists).exp());
+            let looked_at = (probes / present.max(1.0)).min(1.0);
+            listed_rows += lists * padded * 0.03 + present * 15.0;
+            listed_rows += share * matching * (8.0 + looked_at * compare);
+        }
+        if ground.live.segments.is_empty() {
+            listed_rows = f64::INFINITY;
+        }
+        Costs {
+            exact: matching * compare,
+            codes,
+            listed_rows,
+        }
+    }
+}
+
 /// Compares rows exactly with all queries.
 fn exact(
-    collection: &Collection,
-    view: &View,
+    ground: &Ground<'_>,
     context: &Context,
     queries: &[Query<'_>],
     rows: impl IntoIterator<Item = u32>,
     nearest: &mut [TopK<'_>],
+    trace: &mut Trace,
 ) -> Result<()> {
     let mut done = 0;
-    view.visit_vectors(&collection.schema, rows, |row, vector, scale| {
-        done += 1;
-        if done % CHECK_ROWS == 0 {
-            context.check()?;
-        }
-        for (query, nearest) in queries.iter().zip(nearest.iter_mut()) {
-            let key = query.key(vector, scale);
-            if key <= nearest.threshold() {
-                nearest.push(key, row)?;
+    let schema = &ground.collection.schema;
+    ground
+        .view
+        .visit_vectors(schema, rows, |row, vector, scale| {
+            done += 1;
+            if done % CHECK_ROWS == 0 {
+                context.check()?;
             }
-        }
-        Ok(())
-    })
+            for (query, nearest) in queries.iter().zip(nearest.iter_mut()) {
+                let key = query.key(vector, scale);
+                if key <= nearest.threshold() {
+                    nearest.push(key, row)?;
+                }
+            }
+            Ok(())
+        })?;
+    trace.rows_compared += done as u64 * queries.len() as u64;
+    trace.lap(Stage::Rerank);
+    Ok(())
 }

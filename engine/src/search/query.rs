@@ -6,6 +6,7 @@ use nearfield_model::{Metric, Result};
 
 use crate::collection::Collection;
 use crate::collection::write::scale;
+use crate::index::fine::FineQuery;
 use crate::kernel::{Floats, Kernel, kernel};
 
 /// A query vector, prepared.
@@ -16,6 +17,7 @@ pub(crate) struct Query<'a> {
     kernel: &'static Kernel,
     /// The vector, rotated, for codes.
     pub(crate) rotated: Floats,
+    squared: f32,
 }
 
 impl<'a> Query<'a> {
@@ -43,8 +45,20 @@ impl<'a> Query<'a> {
             vector,
             metric,
             kernel,
+            squared: kernel.dot(&rotated, &rotated),
             rotated,
         })
+    }
+
+    /// What 8-bit codes are compared with.
+    pub(crate) fn fine(&self) -> FineQuery<'_> {
+        FineQuery {
+            metric: self.metric,
+            kernel: self.kernel,
+            rotated: &self.rotated,
+            squared: self.squared,
+            norm: self.squared.sqrt(),
+        }
     }
 
     /// The exact key of a row: the lower, the nearer. The one place where rows are compared

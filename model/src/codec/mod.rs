@@ -23,7 +23,8 @@
 //! get                ids, with_vectors?, with_metadata?
 //! delete             ids or filter, durability?
 //! update_metadata    ids or filter, patch, durability?
-//! search             vectors, limit?, filter?, recall?, with_metadata?, with_vectors?
+//! search             vectors, limit?, filter?, recall?, probes?, rerank?, explain?,
+//!                    with_metadata?, with_vectors?
 //! scan               limit?, cursor?, filter?, with_vectors?, with_metadata?
 //! count              filter?
 //! snapshot           destination?

@@ -48,6 +48,9 @@ fn fields(verb: &str) -> Option<&'static [&'static str]> {
             "limit",
             "filter",
             "recall",
+            "probes",
+            "rerank",
+            "explain",
             "with_metadata",
             "with_vectors",
         ],
@@ -167,6 +170,9 @@ fn read_search(collection: String, members: &Members<'_>) -> Result<Search<'stat
         search.recall = decimal::read(json)
             .ok_or_else(|| Error::invalid("the recall is not a number").in_field("recall"))?;
     }
+    search.probes = members.optional("probes")?;
+    search.rerank = members.optional("rerank")?;
+    set(&mut search.explain, members.optional("explain")?);
     set(
         &mut search.with_metadata,
         members.optional("with_metadata")?,

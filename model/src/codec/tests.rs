@@ -106,16 +106,20 @@ fn request() -> impl Strategy<Value = Request<'static>> {
             any::<usize>(),
             some_filter(),
             component(),
-            flags()
+            (option::of(any::<usize>()), option::of(any::<usize>())),
+            (any::<bool>(), flags())
         )
             .prop_map(
-                |(name, vectors, limit, filter, recall, (metadata, with_vectors))| {
+                |(name, vectors, limit, filter, recall, knobs, (explain, flags))| {
+                    let (metadata, with_vectors) = flags;
                     let mut search = Search::new(name, vectors)
                         .limit(limit)
+                        .explain(explain)
                         .with_metadata(metadata)
                         .with_vectors(with_vectors);
                     search.filter = filter;
                     search.recall = recall;
+                    (search.probes, search.rerank) = knobs;
                     search.into()
                 }
             ),
@@ -181,6 +185,106 @@ fn point() -> impl Strategy<Value = Point> {
         })
 }
 
+fn explanation() -> impl Strategy<Value = Explanation> {
+    let plan = prop::sample::select(vec![
+        Plan::ExactAll,
+        Plan::Exact,
+        Plan::Codes,
+        Plan::Lists,
+        Plan::ListedRows,
+    ]);
+    let stage = (text(), 0.0..1e9).prop_map(|(name, us)| SearchStage { name, us });
+    let counts = any::<[u64; 8]>();
+    let stages = vec(stage, 0..3);
+    (plan, option::of(any::<u64>()), counts, component(), stages).prop_map(
+        |(plan, matching, counts, epsilon, stages)| Explanation {
+            plan,
+            matching,
+            rows_scanned: counts[0],
+            rows_compared: counts[1],
+            rows_refined: counts[7],
+            lists_probed: counts[2],
+            lists: counts[3],
+            segments: counts[4],
+            tail_rows: counts[5],
+            epsilon,
+            probes: counts[6],
+            stages,
+        },
+    )
+}
+
+fn calibration() -> impl Strategy<Value = Calibration> {
+    (any::<[u64; 2]>(), component(), component(), component()).prop_map(
+        |([limit, probes], recall, epsilon, measured)| Calibration {
+            limit,
+            recall,
+            probes,
+            epsilon,
+            measured,
+        },
+    )
+}
+
+fn index() -> impl Strategy<Value = IndexDescription> {
+    let counts = any::<[u64; 8]>();
+    (counts, vec(calibration(), 0..3), option::of(text())).prop_map(
+        |(counts, calibration, fault)| IndexDescription {
+            epoch: counts[0],
+            lists: counts[1],
+            trained_rows: counts[2],
+            rows: counts[3],
+            dead_rows: counts[4],
+            older_epoch_rows: counts[5],
+            segments: counts[6],
+            bytes: counts[7],
+            calibration,
+            settled: counts[0] % 2 == 1,
+            fault,
+        },
+    )
+}
+
+fn description() -> impl Strategy<Value = Description> {
+    let field =
+        (text(), any::<u64>(), option::of(any::<u64>())).prop_map(|(field, rows, distinct)| {
+            FieldDescription {
+                field,
+                rows,
+                distinct,
+            }
+        });
+    let counts = any::<[u64; 10]>();
+    let damage = option::of(text());
+    (
+        text(),
+        counts,
+        damage,
+        option::of(index()),
+        vec(field, 0..3),
+    )
+        .prop_map(|(collection, counts, damage, index, fields)| Description {
+            collection,
+            dimension: 3,
+            metric: Metric::Dot,
+            storage: Storage::F16,
+            unindexed_fields: Vec::new(),
+            count: counts[0],
+            unindexed: counts[1],
+            unencoded: counts[2],
+            sequence: counts[3],
+            synced: counts[4],
+            log_files: counts[5],
+            log_bytes: counts[6],
+            dead_rows: counts[7],
+            memory_bytes: counts[8],
+            damage,
+            write_delay_us: counts[9],
+            index,
+            fields,
+        })
+}
+
 fn response() -> impl Strategy<Value = Response> {
     prop_oneof![
         text().prop_map(|collection| Response::CreateCollection(Created { collection })),
@@ -189,7 +293,9 @@ fn response() -> impl Strategy<Value = Response> {
         any::<(u64, u64)>()
             .prop_map(|(upserted, sequence)| Response::Upsert(Upserted { upserted, sequence })),
         vec(option::of(point()), 0..4).prop_map(|points| Response::Get(Got { points })),
-        vec(vec(hit(), 0..3), 0..3).prop_map(|results| Response::Search(Found { results })),
+        (vec(vec(hit(), 0..3), 0..3), option::of(explanation()))
+            .prop_map(|(results, explained)| Response::Search(Found { results, explained })),
+        description().prop_map(Response::DescribeCollection),
         (vec(point(), 0..3), option::of(any::<u64>())).prop_map(|(points, next)| {
             Response::Scan(Scanned {
                 points,

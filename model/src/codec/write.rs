@@ -133,6 +133,15 @@ impl Serialize for Body<'_> {
                 body.serialize_entry("limit", &search.limit)?;
                 write_filter(&mut body, &search.filter)?;
                 body.serialize_entry("recall", &search.recall)?;
+                if let Some(probes) = search.probes {
+                    body.serialize_entry("probes", &probes)?;
+                }
+                if let Some(rerank) = search.rerank {
+                    body.serialize_entry("rerank", &rerank)?;
+                }
+                if search.explain {
+                    body.serialize_entry("explain", &true)?;
+                }
                 body.serialize_entry("with_metadata", &search.with_metadata)?;
                 body.serialize_entry("with_vectors", &search.with_vectors)?;
             }

@@ -1,10 +1,14 @@
 //! `describe_collection`: a collection's schema and state.
 
+mod index;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Storage, check_collection_name};
 use crate::error::Result;
 use crate::metric::Metric;
+
+pub use index::{Calibration, IndexDescription};
 
 /// Tells a collection's schema and state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +32,7 @@ impl DescribeCollection {
 }
 
 /// A collection's schema and state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Description {
     /// Its name.
     pub collection: String,
@@ -42,7 +46,7 @@ pub struct Description {
     pub unindexed_fields: Vec<String>,
     /// Points there are.
     pub count: u64,
-    /// Rows of the tail: what no index covers yet, removed ones included.
+    /// Rows of the tail: what no segment of the index covers yet, removed ones included.
     pub unindexed: u64,
     /// Rows of the tail whose codes are not made yet; searches compare these exactly.
     pub unencoded: u64,
@@ -56,12 +60,19 @@ pub struct Description {
     pub log_bytes: u64,
     /// Rows in the log that a later write replaced or removed.
     pub dead_rows: u64,
-    /// Bytes of memory that ids, codes and metadata indexes take, about.
+    /// Bytes of memory that ids, codes, metadata indexes and the places of records take, about.
     pub memory_bytes: u64,
     /// What the background check of the log found damaged, file and offset named; none as long
     /// as all that it has read is what was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damage: Option<String>,
+    /// Microseconds that writers were slowed in total since the store was opened, because the
+    /// index lagged behind them.
+    #[serde(default)]
+    pub write_delay_us: u64,
+    /// The state of the index; none while there is no index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<IndexDescription>,
     /// The indexed metadata fields, sorted by path.
     pub fields: Vec<FieldDescription>,
 }

@@ -19,13 +19,15 @@ pub use compact::{Compact, Compacted};
 pub use count::{Count, Counted};
 pub use create_collection::{CreateCollection, Created, Storage};
 pub use delete::{Delete, Deleted};
-pub use describe_collection::{DescribeCollection, Description, FieldDescription};
+pub use describe_collection::{
+    Calibration, DescribeCollection, Description, FieldDescription, IndexDescription,
+};
 pub use drop_collection::{DropCollection, Dropped};
 pub use flush::{Flush, Flushed};
 pub use get::{Get, Got, Point};
 pub use list_collections::{ListCollections, Listed};
 pub use scan::{Cursor, Scan, Scanned};
-pub use search::{Found, Hit, Search};
+pub use search::{Explanation, Found, Hit, Plan, Search, SearchStage};
 pub use snapshot::{Snapshot, SnapshotTaken};
 pub use update_metadata::{MetadataUpdated, UpdateMetadata};
 pub use upsert::{Batch, Upsert, Upserted};

@@ -1,14 +1,20 @@
 //! `search`: finds the points nearest to one or many vectors.
 
+mod explanation;
+
 use serde::{Deserialize, Serialize};
 
 use super::check_collection_name;
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::id::Id;
-use crate::limits::{RECALL_MIN, SEARCH_HITS_MAX, SEARCH_LIMIT_MAX, SEARCH_VECTORS_MAX};
+use crate::limits::{
+    PROBES_MAX, RECALL_MIN, RERANK_MAX, SEARCH_HITS_MAX, SEARCH_LIMIT_MAX, SEARCH_VECTORS_MAX,
+};
 use crate::metadata::Metadata;
 use crate::vectors::Vectors;
+
+pub use explanation::{Explanation, Plan, SearchStage};
 
 /// Finds the points nearest to each of the given vectors.
 ///
@@ -34,6 +40,15 @@ pub struct Search<'a> {
     /// The share of the true nearest that is to be found on average, [`RECALL_MIN`] to 1;
     /// 0.95 unless said otherwise, and 1 compares every vector exactly.
     pub recall: f32,
+    /// Lists probed per query vector, 1 to [`PROBES_MAX`], in place of what the recall is
+    /// translated to; more than there are probe all. A raw knob, for benchmarks.
+    pub probes: Option<usize>,
+    /// Rows compared exactly per query vector, 1 to [`RERANK_MAX`]: at most so many, those with
+    /// the nearest estimates first. Below `limit`, fewer hits may be found. A raw knob, for
+    /// benchmarks.
+    pub rerank: Option<usize>,
+    /// Whether the answer tells how it was found.
+    pub explain: bool,
     /// Whether hits hold metadata.
     pub with_metadata: bool,
     /// Whether hits hold vectors.
@@ -49,6 +64,9 @@ impl<'a> Search<'a> {
             limit: 10,
             filter: None,
             recall: 0.95,
+            probes: None,
+            rerank: None,
+            explain: false,
             with_metadata: false,
             with_vectors: false,
         }
@@ -69,6 +87,24 @@ impl<'a> Search<'a> {
     /// Sets the recall asked for.
     pub fn recall(mut self, recall: f32) -> Self {
         self.recall = recall;
+        self
+    }
+
+    /// Sets the lists probed per query vector.
+    pub fn probes(mut self, probes: usize) -> Self {
+        self.probes = Some(probes);
+        self
+    }
+
+    /// Sets how many rows are compared exactly per query vector, at most.
+    pub fn rerank(mut self, rerank: usize) -> Self {
+        self.rerank = Some(rerank);
+        self
+    }
+
+    /// Sets whether the answer tells how it was found.
+    pub fn explain(mut self, explain: bool) -> Self {
+        self.explain = explain;
         self
     }
 
@@ -119,7 +155,18 @@ impl<'a> Search<'a> {
             ))
             .in_field("recall"));
         }
+        check_knob("probes", self.probes, PROBES_MAX)?;
+        check_knob("rerank", self.rerank, RERANK_MAX)?;
         self.filter.as_ref().map_or(Ok(()), Filter::check)
+    }
+}
+
+fn check_knob(field: &str, value: Option<usize>, max: usize) -> Result<()> {
+    match value {
+        Some(value) if value == 0 || value > max => {
+            Err(Error::invalid(format!("{field} is {value}; use 1 to {max}")).in_field(field))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -129,6 +176,9 @@ pub struct Found {
     /// One list per query vector, in order; each nearest first, and by id where scores are
     /// equal.
     pub results: Vec<Vec<Hit>>,
+    /// How they were found, if asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explained: Option<Explanation>,
 }
 
 /// A point that was found.

@@ -4,7 +4,7 @@ mod scan;
 
 use super::Kernel;
 use super::lanes::{Lanes, leaf};
-use scan::scan_group;
+use scan::{scan_block, scan_group};
 use std::arch::x86_64::*;
 
 leaf!(

@@ -1,7 +1,9 @@
-//! The scan of a group's codes, a line of each column (two registers, 64 rows) at a time. The steps
-//! are those of the leaf for AVX-512.
+//! The scan of codes, a line of each column (two registers, 64 rows) at a time. The steps are those
+//! of the leaf for AVX-512.
 #![allow(unsafe_code, reason = "vector instructions and raw loads")]
-use crate::kernel::group::{COLUMN_LINES, Factors, GROUP_ROWS, SPAN_COLUMNS, Scan};
+use super::Avx2;
+use crate::kernel::group::{COLUMN_LINES, Factors, GROUP_ROWS, SPAN_COLUMNS, Scan, Sweep, Terms};
+use crate::kernel::{BLOCK_ROWS, BlockRef, Line, mask::word_below};
 use std::arch::x86_64::*;
 
 /// Scans a group; see `scalar::scan_group`.
@@ -15,45 +17,78 @@ pub(super) unsafe fn scan_group(
     estimates: &mut [f32; GROUP_ROWS],
     lower: &mut [f32; GROUP_ROWS],
 ) {
-    let columns = scan.codes.len() / COLUMN_LINES;
+    // SAFETY: passed on to the caller.
+    unsafe { sweep_columns::<COLUMN_LINES>(&scan.into(), estimates, lower) }
+}
+
+/// Scans a block; see `scalar::scan_block`.
+///
+/// # Safety
+/// The instruction set must be present; the block must have a multiple of eight columns, and `table`
+/// two tables of 16 entries for each.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn scan_block(
+    table: &[u8],
+    terms: &Terms,
+    block: &BlockRef<'_>,
+    threshold: f32,
+    estimates: &mut [f32; BLOCK_ROWS],
+    lower: &mut [f32; BLOCK_ROWS],
+) -> u64 {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        sweep_columns::<1>(&Sweep::of_block(table, terms, block), estimates, lower);
+        word_below::<Avx2>(lower, threshold)
+    }
+}
+
+/// Scans the rows of `LINES` lines.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn sweep_columns<const LINES: usize>(
+    sweep: &Sweep<'_, LINES>,
+    estimates: &mut [f32],
+    lower: &mut [f32],
+) {
+    let columns = sweep.codes.len();
     if columns > SPAN_COLUMNS {
         // SAFETY: passed on to the caller.
-        return unsafe { scan_spans(scan, estimates, lower) };
+        return unsafe { sweep_spans(sweep, estimates, lower) };
     }
-    for line in 0..COLUMN_LINES {
+    for line in 0..LINES {
         // SAFETY: all columns, a multiple of four.
-        let sums = unsafe { sum_columns(scan, line, 0, columns) };
+        let sums = unsafe { sum_columns(sweep, line, 0, columns) };
         for (half, sums) in sums.into_iter().enumerate() {
             let row = line * 64 + half * 8;
             let [a, b, c, d] = widen(sums);
-            // SAFETY: row + 56 <= GROUP_ROWS.
+            // SAFETY: row + 56 <= LINES * 64.
             unsafe {
-                finish(scan, [a, b], row, estimates, lower);
-                finish(scan, [c, d], row + 32, estimates, lower);
+                finish(sweep, [a, b], row, estimates, lower);
+                finish(sweep, [c, d], row + 32, estimates, lower);
             }
         }
     }
 }
 
-/// As [`scan_group`], for more columns than 16-bit sums can take: adds up spans in `f32`, which is
+/// As [`sweep_columns`], for more columns than 16-bit sums can take: adds up spans in `f32`, which is
 /// exact, where the estimates will be.
 #[cold]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn scan_spans(
-    scan: &Scan<'_>,
-    estimates: &mut [f32; GROUP_ROWS],
-    lower: &mut [f32; GROUP_ROWS],
+unsafe fn sweep_spans<const LINES: usize>(
+    sweep: &Sweep<'_, LINES>,
+    estimates: &mut [f32],
+    lower: &mut [f32],
 ) {
-    let columns = scan.codes.len() / COLUMN_LINES;
+    let columns = sweep.codes.len();
     estimates.fill(0.0);
     for begin in (0..columns).step_by(SPAN_COLUMNS) {
         let end = columns.min(begin + SPAN_COLUMNS);
-        for line in 0..COLUMN_LINES {
+        for line in 0..LINES {
             // SAFETY: the span lies within the columns, and both ends are multiples of four.
-            let sums = unsafe { sum_columns(scan, line, begin, end) };
+            let sums = unsafe { sum_columns(sweep, line, begin, end) };
             for (half, sums) in sums.into_iter().enumerate() {
                 for (i, sums) in widen(sums).into_iter().enumerate() {
-                    // SAFETY: eight rows from 192 + 8 + 48 at most.
+                    // SAFETY: eight rows from 8 + 48 at most of a line.
                     unsafe {
                         let total = estimates.as_mut_ptr().add(line * 64 + half * 8 + i * 16);
                         _mm256_storeu_ps(total, _mm256_add_ps(_mm256_loadu_ps(total), sums));
@@ -62,12 +97,12 @@ unsafe fn scan_spans(
             }
         }
     }
-    for row in (0..GROUP_ROWS).step_by(32).flat_map(|row| [row, row + 8]) {
-        // SAFETY: row + 24 <= GROUP_ROWS.
+    for row in (0..LINES * 64).step_by(32).flat_map(|row| [row, row + 8]) {
+        // SAFETY: row + 24 <= LINES * 64.
         unsafe {
             let totals = estimates.as_ptr().add(row);
             let totals = [_mm256_loadu_ps(totals), _mm256_loadu_ps(totals.add(16))];
-            finish(scan, totals, row, estimates, lower);
+            finish(sweep, totals, row, estimates, lower);
         }
     }
 }
@@ -76,18 +111,23 @@ unsafe fn scan_spans(
 /// half line, those of even and those of odd bytes.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn sum_columns(scan: &Scan<'_>, line: usize, begin: usize, end: usize) -> [[__m256i; 2]; 2] {
-    let (tables, codes) = (scan.table.as_ptr(), scan.codes.as_ptr());
+unsafe fn sum_columns<const LINES: usize>(
+    sweep: &Sweep<'_, LINES>,
+    line: usize,
+    begin: usize,
+    end: usize,
+) -> [[__m256i; 2]; 2] {
+    let (tables, codes) = (sweep.table.as_ptr(), sweep.codes.as_ptr());
     let low_half = _mm256_set1_epi8(15);
     let zero = _mm256_setzero_si256();
     let (mut both, mut odd) = ([zero; 2], [zero; 2]);
     for four in (begin..end).step_by(4) {
         let mut bytes = [zero; 2];
         for column in four..four + 4 {
-            // SAFETY: column < end, with two tables and four lines; the caller vouches for that.
+            // SAFETY: column < end, with two tables and LINES lines; the caller vouches for that.
             let (low, high, halves) = unsafe {
                 let pair = tables.add(column * 32).cast::<__m128i>();
-                let halves = codes.add(column * COLUMN_LINES + line).cast::<__m256i>();
+                let halves = codes.add(column).cast::<Line>().add(line).cast::<__m256i>();
                 (
                     _mm256_broadcastsi128_si256(_mm_loadu_si128(pair)),
                     _mm256_broadcastsi128_si256(_mm_loadu_si128(pair.add(1))),
@@ -137,18 +177,18 @@ fn widen([even, odd]: [__m256i; 2]) -> [__m256; 4] {
 /// `row + 16`, whose table sums are `totals`.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn finish(
-    scan: &Scan<'_>,
+unsafe fn finish<const LINES: usize>(
+    sweep: &Sweep<'_, LINES>,
     totals: [__m256; 2],
     row: usize,
-    estimates: &mut [f32; GROUP_ROWS],
-    lower: &mut [f32; GROUP_ROWS],
+    estimates: &mut [f32],
+    lower: &mut [f32],
 ) {
-    let (terms, factors) = (&scan.terms, scan.factors);
-    // SAFETY: the caller vouches for row + 24 <= GROUP_ROWS, the length of all arrays; the errors
+    let terms = sweep.terms;
+    // SAFETY: the caller vouches for row + 24 <= LINES * 64, the length of all arrays; the errors
     // of both runs are the 16 from `error_at`.
     unsafe {
-        let errors = factors.error.as_ptr().add(Factors::error_at(row));
+        let errors = sweep.error.as_ptr().add(Factors::error_at(row));
         let errors = _mm256_loadu_si256(errors.cast());
         let errors = [
             _mm256_slli_epi32::<16>(errors),
@@ -156,8 +196,8 @@ unsafe fn finish(
         ];
         for i in 0..2 {
             let row = row + i * 16;
-            let add = _mm256_loadu_ps(factors.add.as_ptr().add(row));
-            let scale = _mm256_loadu_ps(factors.scale.as_ptr().add(row));
+            let add = _mm256_loadu_ps(sweep.add.as_ptr().add(row));
+            let scale = _mm256_loadu_ps(sweep.scale.as_ptr().add(row));
             let (step, offset) = (_mm256_set1_ps(terms.step), _mm256_set1_ps(terms.offset));
             let along = _mm256_fmadd_ps(totals[i], step, offset);
             let fixed = _mm256_add_ps(add, _mm256_set1_ps(terms.shared));

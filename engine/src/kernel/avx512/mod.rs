@@ -4,7 +4,7 @@ mod scan;
 
 use super::Kernel;
 use super::lanes::{Lanes, leaf};
-use scan::{scan_group, scan_group_vbmi};
+use scan::{scan_block, scan_block_vbmi, scan_group, scan_group_vbmi};
 use std::arch::x86_64::*;
 
 leaf!(
@@ -17,11 +17,12 @@ leaf!(
         && is_x86_feature_detected!("avx512dq")
 );
 
-/// The same operations, with the shorter scan where VBMI is present.
+/// The same operations, with the shorter scans where VBMI is present.
 pub(super) const KERNEL_VBMI: Kernel = Kernel {
     name: "avx512vbmi",
     detected: || (KERNEL.detected)() && is_x86_feature_detected!("avx512vbmi"),
     scan_group: scan_group_vbmi,
+    scan_block: scan_block_vbmi,
     ..KERNEL
 };
 

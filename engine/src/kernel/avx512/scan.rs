@@ -1,4 +1,4 @@
-//! The scan of a group's codes: all 256 rows at once.
+//! The scan of codes: all rows of a group or block at once.
 //!
 //! ```text
 //! for each four columns:   bytes[line] = sum of 8 lookups; both[line] += bytes as 16 bits
@@ -7,7 +7,9 @@
 //! rows of a line = low and high halves of even, then of odd
 //! ```
 #![allow(unsafe_code, reason = "vector instructions and raw loads")]
-use crate::kernel::group::{COLUMN_LINES, GROUP_ROWS, SPAN_COLUMNS, Scan};
+use super::Avx512;
+use crate::kernel::group::{COLUMN_LINES, GROUP_ROWS, SPAN_COLUMNS, Scan, Sweep, Terms};
+use crate::kernel::{BLOCK_ROWS, BlockRef, mask::word_below};
 use std::arch::x86_64::*;
 
 /// Scans a group; see `scalar::scan_group`.
@@ -22,7 +24,7 @@ pub(super) unsafe fn scan_group(
     lower: &mut [f32; GROUP_ROWS],
 ) {
     // SAFETY: passed on to the caller.
-    unsafe { scan_columns::<false>(scan, estimates, lower) }
+    unsafe { sweep_columns::<COLUMN_LINES, false>(&scan.into(), estimates, lower) }
 }
 
 /// As [`scan_group`], with byte permutations of VBMI.
@@ -36,25 +38,69 @@ pub(super) unsafe fn scan_group_vbmi(
     lower: &mut [f32; GROUP_ROWS],
 ) {
     // SAFETY: passed on to the caller.
-    unsafe { scan_columns::<true>(scan, estimates, lower) }
+    unsafe { sweep_columns::<COLUMN_LINES, true>(&scan.into(), estimates, lower) }
 }
 
+/// Scans a block; see `scalar::scan_block`.
+///
+/// # Safety
+/// The instruction set must be present; the block must have a multiple of eight columns, and `table`
+/// two tables of 16 entries for each.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+pub(super) unsafe fn scan_block(
+    table: &[u8],
+    terms: &Terms,
+    block: &BlockRef<'_>,
+    threshold: f32,
+    estimates: &mut [f32; BLOCK_ROWS],
+    lower: &mut [f32; BLOCK_ROWS],
+) -> u64 {
+    let sweep = Sweep::of_block(table, terms, block);
+    // SAFETY: passed on to the caller.
+    unsafe {
+        sweep_columns::<1, false>(&sweep, estimates, lower);
+        word_below::<Avx512>(lower, threshold)
+    }
+}
+
+/// As [`scan_block`], with byte permutations of VBMI.
+///
+/// # Safety
+/// As for [`scan_block`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi")]
+pub(super) unsafe fn scan_block_vbmi(
+    table: &[u8],
+    terms: &Terms,
+    block: &BlockRef<'_>,
+    threshold: f32,
+    estimates: &mut [f32; BLOCK_ROWS],
+    lower: &mut [f32; BLOCK_ROWS],
+) -> u64 {
+    let sweep = Sweep::of_block(table, terms, block);
+    // SAFETY: passed on to the caller.
+    unsafe {
+        sweep_columns::<1, true>(&sweep, estimates, lower);
+        word_below::<Avx512>(lower, threshold)
+    }
+}
+
+/// Scans the rows of `LINES` lines.
 #[inline(always)]
-unsafe fn scan_columns<const VBMI: bool>(
-    scan: &Scan<'_>,
-    estimates: &mut [f32; GROUP_ROWS],
-    lower: &mut [f32; GROUP_ROWS],
+unsafe fn sweep_columns<const LINES: usize, const VBMI: bool>(
+    sweep: &Sweep<'_, LINES>,
+    estimates: &mut [f32],
+    lower: &mut [f32],
 ) {
-    let columns = scan.codes.len() / COLUMN_LINES;
+    let columns = sweep.codes.len();
     // SAFETY: spans lie within the columns, their ends are multiples of four, and rows below
-    // GROUP_ROWS; the caller vouches for the instruction set.
+    // LINES * 64, the length of all arrays; the caller vouches for the instruction set.
     unsafe {
         if columns <= SPAN_COLUMNS {
-            let sums = sum_columns::<VBMI>(scan, 0, columns);
+            let sums = sum_columns::<LINES, VBMI>(sweep, 0, columns);
             for (line, sums) in sums.into_iter().enumerate() {
                 let [a, b, c, d] = widen(sums);
-                finish(scan, [a, b], line * 64, estimates, lower);
-                finish(scan, [c, d], line * 64 + 32, estimates, lower);
+                finish(sweep, [a, b], line * 64, estimates, lower);
+                finish(sweep, [c, d], line * 64 + 32, estimates, lower);
             }
             return;
         }
@@ -62,7 +108,7 @@ unsafe fn scan_columns<const VBMI: bool>(
         estimates.fill(0.0);
         for begin in (0..columns).step_by(SPAN_COLUMNS) {
             let end = columns.min(begin + SPAN_COLUMNS);
-            let sums = sum_columns::<VBMI>(scan, begin, end);
+            let sums = sum_columns::<LINES, VBMI>(sweep, begin, end);
             for (line, sums) in sums.into_iter().enumerate() {
                 for (i, sums) in widen(sums).into_iter().enumerate() {
                     let total = estimates.as_mut_ptr().add(line * 64 + i * 16);
@@ -70,10 +116,10 @@ unsafe fn scan_columns<const VBMI: bool>(
                 }
             }
         }
-        for row in (0..GROUP_ROWS).step_by(32) {
+        for row in (0..LINES * 64).step_by(32) {
             let totals = estimates.as_ptr().add(row);
             let totals = [_mm512_loadu_ps(totals), _mm512_loadu_ps(totals.add(16))];
-            finish(scan, totals, row, estimates, lower);
+            finish(sweep, totals, row, estimates, lower);
         }
     }
 }
@@ -81,24 +127,24 @@ unsafe fn scan_columns<const VBMI: bool>(
 /// Sums of the columns `begin..end` (at most [`SPAN_COLUMNS`], a multiple of four): per line, those
 /// of even and those of odd bytes.
 #[inline(always)]
-unsafe fn sum_columns<const VBMI: bool>(
-    scan: &Scan<'_>,
+unsafe fn sum_columns<const LINES: usize, const VBMI: bool>(
+    sweep: &Sweep<'_, LINES>,
     begin: usize,
     end: usize,
-) -> [[__m512i; 2]; COLUMN_LINES] {
-    let (tables, codes) = (scan.table.as_ptr(), scan.codes.as_ptr());
-    // SAFETY: all columns read are below `end`, with two tables and four lines each; the caller
+) -> [[__m512i; 2]; LINES] {
+    let (tables, codes) = (sweep.table.as_ptr(), sweep.codes.as_ptr());
+    // SAFETY: all columns read are below `end`, with two tables and LINES lines each; the caller
     // vouches for that and for the instruction set.
     unsafe {
         let zero = _mm512_setzero_si512();
-        let (mut both, mut odd) = ([zero; COLUMN_LINES], [zero; COLUMN_LINES]);
+        let (mut both, mut odd) = ([zero; LINES], [zero; LINES]);
         for four in (begin..end).step_by(4) {
-            let mut bytes = [zero; COLUMN_LINES];
+            let mut bytes = [zero; LINES];
             for column in four..four + 4 {
                 let pair = tables.add(column * 32).cast::<__m128i>();
                 let low = _mm512_broadcast_i32x4(_mm_loadu_si128(pair));
                 let high = _mm512_broadcast_i32x4(_mm_loadu_si128(pair.add(1)));
-                let lines = codes.add(column * COLUMN_LINES).cast::<__m512i>();
+                let lines = codes.add(column).cast::<__m512i>();
                 for (i, bytes) in bytes.iter_mut().enumerate() {
                     let code = lines.add(i).read();
                     let found = _mm512_add_epi8(
@@ -108,13 +154,13 @@ unsafe fn sum_columns<const VBMI: bool>(
                     *bytes = _mm512_add_epi8(*bytes, found);
                 }
             }
-            for i in 0..COLUMN_LINES {
+            for i in 0..LINES {
                 both[i] = _mm512_add_epi16(both[i], bytes[i]);
                 odd[i] = _mm512_add_epi16(odd[i], _mm512_srli_epi16::<8>(bytes[i]));
             }
         }
-        let mut sums = [[zero; 2]; COLUMN_LINES];
-        for i in 0..COLUMN_LINES {
+        let mut sums = [[zero; 2]; LINES];
+        for i in 0..LINES {
             sums[i] = [
                 _mm512_sub_epi16(both[i], _mm512_slli_epi16::<8>(odd[i])),
                 odd[i],
@@ -154,29 +200,29 @@ unsafe fn widen([even, odd]: [__m512i; 2]) -> [__m512; 4] {
     }
 }
 
-/// Keys of 32 rows from `row`, a multiple of 32 below [`GROUP_ROWS`], whose table sums are
+/// Keys of 32 rows from `row`, a multiple of 32 below `LINES * 64`, whose table sums are
 /// `totals`.
 #[inline(always)]
-unsafe fn finish(
-    scan: &Scan<'_>,
+unsafe fn finish<const LINES: usize>(
+    sweep: &Sweep<'_, LINES>,
     totals: [__m512; 2],
     row: usize,
-    estimates: &mut [f32; GROUP_ROWS],
-    lower: &mut [f32; GROUP_ROWS],
+    estimates: &mut [f32],
+    lower: &mut [f32],
 ) {
-    let (terms, factors) = (&scan.terms, scan.factors);
-    // SAFETY: row + 32 <= GROUP_ROWS, the length of all arrays; the caller vouches for the
+    let terms = sweep.terms;
+    // SAFETY: row + 32 <= LINES * 64, the length of all arrays; the caller vouches for the
     // instruction set.
     unsafe {
-        let errors = _mm512_loadu_si512(factors.error.as_ptr().add(row).cast());
+        let errors = _mm512_loadu_si512(sweep.error.as_ptr().add(row).cast());
         let errors = [
             _mm512_slli_epi32::<16>(errors),
             _mm512_and_si512(errors, _mm512_set1_epi32(0xffff << 16)),
         ];
         for i in 0..2 {
             let row = row + i * 16;
-            let add = _mm512_loadu_ps(factors.add.as_ptr().add(row));
-            let scale = _mm512_loadu_ps(factors.scale.as_ptr().add(row));
+            let add = _mm512_loadu_ps(sweep.add.as_ptr().add(row));
+            let scale = _mm512_loadu_ps(sweep.scale.as_ptr().add(row));
             let (step, offset) = (_mm512_set1_ps(terms.step), _mm512_set1_ps(terms.offset));
             let along = _mm512_fmadd_ps(totals[i], step, offset);
             let fixed = _mm512_add_ps(add, _mm512_set1_ps(terms.shared));

@@ -5,7 +5,7 @@ mod scan;
 
 use super::Kernel;
 use super::lanes::{Lanes, leaf};
-use scan::scan_group;
+use scan::{scan_block, scan_group};
 use std::arch::aarch64::*;
 
 leaf!(

@@ -1,11 +1,12 @@
-//! The scan of a group's codes, half a line of each column (two registers, 32 rows) at a time. The
-//! steps are those of the leaf for AVX-512.
+//! The scan of codes, half a line of each column (two registers, 32 rows) at a time. The steps are
+//! those of the leaf for AVX-512.
 #![allow(unsafe_code, reason = "vector instructions and raw loads")]
-use crate::kernel::group::{COLUMN_LINES, Factors, GROUP_ROWS, SPAN_COLUMNS, Scan};
+use super::Neon;
+use crate::kernel::group::{COLUMN_LINES, Factors, GROUP_ROWS, SPAN_COLUMNS, Scan, Sweep, Terms};
+use crate::kernel::{BLOCK_ROWS, BlockRef, mask::word_below};
 use std::arch::aarch64::*;
 
-/// Scans a group; see `scalar::scan_group`. Spans of columns are added up in `f32`, which is exact,
-/// where the estimates will be.
+/// Scans a group; see `scalar::scan_group`.
 ///
 /// # Safety
 /// The instruction set must be present; `codes` must hold a multiple of eight columns, and `table`
@@ -16,17 +17,50 @@ pub(super) unsafe fn scan_group(
     estimates: &mut [f32; GROUP_ROWS],
     lower: &mut [f32; GROUP_ROWS],
 ) {
-    let columns = scan.codes.len() / COLUMN_LINES;
+    // SAFETY: passed on to the caller.
+    unsafe { sweep_columns::<COLUMN_LINES>(&scan.into(), estimates, lower) }
+}
+
+/// Scans a block; see `scalar::scan_block`.
+///
+/// # Safety
+/// The instruction set must be present; the block must have a multiple of eight columns, and `table`
+/// two tables of 16 entries for each.
+#[target_feature(enable = "neon")]
+pub(super) unsafe fn scan_block(
+    table: &[u8],
+    terms: &Terms,
+    block: &BlockRef<'_>,
+    threshold: f32,
+    estimates: &mut [f32; BLOCK_ROWS],
+    lower: &mut [f32; BLOCK_ROWS],
+) -> u64 {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        sweep_columns::<1>(&Sweep::of_block(table, terms, block), estimates, lower);
+        word_below::<Neon>(lower, threshold)
+    }
+}
+
+/// Scans the rows of `LINES` lines. Spans of columns are added up in `f32`, which is exact, where the estimates will be.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn sweep_columns<const LINES: usize>(
+    sweep: &Sweep<'_, LINES>,
+    estimates: &mut [f32],
+    lower: &mut [f32],
+) {
+    let columns = sweep.codes.len();
     estimates.fill(0.0);
     for begin in (0..columns).step_by(SPAN_COLUMNS) {
         let end = columns.min(begin + SPAN_COLUMNS);
-        for half in 0..2 * COLUMN_LINES {
+        for half in 0..2 * LINES {
             // SAFETY: the span lies within the columns, and both ends are multiples of four.
-            let sums = unsafe { sum_columns(scan, half, begin, end) };
+            let sums = unsafe { sum_columns(sweep, half, begin, end) };
             for (quarter, sums) in sums.into_iter().enumerate() {
                 let row = half / 2 * 64 + half % 2 * 8 + quarter * 4;
                 for (i, sums) in widen(sums).into_iter().enumerate() {
-                    // SAFETY: four rows from 192 + 8 + 4 + 48 at most.
+                    // SAFETY: four rows from 8 + 4 + 48 at most of a line.
                     unsafe {
                         let total = estimates.as_mut_ptr().add(row + i * 16);
                         vst1q_f32(total, vaddq_f32(vld1q_f32(total), sums));
@@ -35,12 +69,12 @@ pub(super) unsafe fn scan_group(
             }
         }
     }
-    for row in (0..GROUP_ROWS).step_by(4).filter(|row| row % 32 < 16) {
-        // SAFETY: row + 20 <= GROUP_ROWS.
+    for row in (0..LINES * 64).step_by(4).filter(|row| row % 32 < 16) {
+        // SAFETY: row + 20 <= LINES * 64.
         unsafe {
             let totals = estimates.as_ptr().add(row);
             finish(
-                scan,
+                sweep,
                 [vld1q_f32(totals), vld1q_f32(totals.add(16))],
                 row,
                 estimates,
@@ -54,22 +88,22 @@ pub(super) unsafe fn scan_group(
 /// per register, those of even and those of odd bytes.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn sum_columns(
-    scan: &Scan<'_>,
+unsafe fn sum_columns<const LINES: usize>(
+    sweep: &Sweep<'_, LINES>,
     half: usize,
     begin: usize,
     end: usize,
 ) -> [[uint16x8_t; 2]; 2] {
-    let tables = scan.table.as_ptr();
-    let codes = scan.codes.as_ptr().cast::<u8>();
+    let tables = sweep.table.as_ptr();
+    let codes = sweep.codes.as_ptr().cast::<u8>();
     let (mut both, mut odd) = ([vdupq_n_u16(0); 2], [vdupq_n_u16(0); 2]);
     for four in (begin..end).step_by(4) {
         let mut bytes = [vdupq_n_u8(0); 2];
         for column in four..four + 4 {
-            // SAFETY: column < end, with two tables and four lines; the caller vouches for that.
+            // SAFETY: column < end, with two tables and LINES lines; the caller vouches for that.
             let (low, high, quarters) = unsafe {
                 let pair = tables.add(column * 32);
-                let quarters = codes.add(column * COLUMN_LINES * 64 + half * 32);
+                let quarters = codes.add(column * LINES * 64 + half * 32);
                 (
                     vld1q_u8(pair),
                     vld1q_u8(pair.add(16)),
@@ -114,18 +148,18 @@ fn widen([even, odd]: [uint16x8_t; 2]) -> [float32x4_t; 4] {
 /// the four from `row + 16`, whose table sums are `totals`.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn finish(
-    scan: &Scan<'_>,
+unsafe fn finish<const LINES: usize>(
+    sweep: &Sweep<'_, LINES>,
     totals: [float32x4_t; 2],
     row: usize,
-    estimates: &mut [f32; GROUP_ROWS],
-    lower: &mut [f32; GROUP_ROWS],
+    estimates: &mut [f32],
+    lower: &mut [f32],
 ) {
-    let (terms, factors) = (&scan.terms, scan.factors);
-    // SAFETY: the caller vouches for row + 20 <= GROUP_ROWS, the length of all arrays; the errors
+    let terms = sweep.terms;
+    // SAFETY: the caller vouches for row + 20 <= LINES * 64, the length of all arrays; the errors
     // of both runs are the eight from `error_at`.
     unsafe {
-        let errors = vld1q_u16(factors.error.as_ptr().add(Factors::error_at(row)));
+        let errors = vld1q_u16(sweep.error.as_ptr().add(Factors::error_at(row)));
         let errors = vreinterpretq_u32_u16(errors);
         let errors = [
             vshlq_n_u32::<16>(errors),
@@ -133,8 +167,8 @@ unsafe fn finish(
         ];
         for i in 0..2 {
             let row = row + i * 16;
-            let add = vld1q_f32(factors.add.as_ptr().add(row));
-            let scale = vld1q_f32(factors.scale.as_ptr().add(row));
+            let add = vld1q_f32(sweep.add.as_ptr().add(row));
+            let scale = vld1q_f32(sweep.scale.as_ptr().add(row));
             let along = vfmaq_f32(
                 vdupq_n_f32(terms.offset),
                 totals[i],

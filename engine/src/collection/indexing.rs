@@ -1,0 +1,489 @@
+//! The index's work behind the writers' backs: training, draining the tail into lists,
+//! assigning anew after an epoch, merging.
+//!
+//! Each step makes files, then names them in the index's document, then shows them to searches:
+//! what a crash interrupts is made again. Segments cover only rows that are on disk.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use nearfield_model::{Context, Error, Result};
+
+use super::Collection;
+use crate::index::calibration::calibrate;
+use crate::index::coded::{CodedRows, rotate};
+use crate::index::fine::Piece;
+use crate::index::live::{Epoch, Live, workshop};
+use crate::index::model::Model;
+use crate::index::model_file;
+use crate::index::segment::{Extent, Segment};
+use crate::index::train::{Purpose, lists_for, sample_for, train};
+use crate::kernel::Floats;
+use crate::points::View;
+
+/// Rows per list when an epoch is trained; lists grow to four times as many before the next.
+const ROWS_PER_LIST: u64 = 256;
+/// A new epoch is trained when the collection is so many times as large as at the last.
+const EPOCH_GROWTH: u64 = 4;
+/// A calibration is good for half to twice the rows that it was made with.
+const CALIBRATION_GROWTH: u64 = 2;
+/// Rows that are drained at a time, at least, while there are writes.
+const BATCH_ROWS_MIN: u32 = 8_192;
+/// Fewer rows than this stay in the tail when the collection is at rest; for a small
+/// collection, fewer than [`REST_SHARE`] of its rows.
+const REST_ROWS_MAX: u32 = 4_096;
+const REST_SHARE: u32 = 256;
+/// Rows that are coded between two looks at whether to stop.
+const STEP_ROWS: u32 = 2_048;
+/// Rows that are assigned anew in one piece.
+const PIECE_ROWS: u32 = 1 << 18;
+/// Rows that get 8-bit codes at a time after opening.
+const BATCH_ROWS_FINE: u32 = 1 << 16;
+/// Rows without a list that writers may be ahead of the index.
+const BACKLOG_ROWS_MAX: u32 = 1 << 16;
+/// How long a writer waits for the index per batch, at most: an index that cannot be built must
+/// not stop writes.
+const DELAY_MAX: Duration = Duration::from_secs(1);
+/// How long a writer sleeps between two looks at the backlog.
+const DELAY_STEP: Duration = Duration::from_micros(500);
+/// So many segments of about one size become one.
+const MERGE_SEGMENTS: usize = 4;
+/// At rest, segments become one unless the first is so many times as large as the others.
+const REST_GROWTH: u64 = 16;
+/// A segment is written anew when this share of its rows is dead.
+const DEAD_SHARE: u32 = 5;
+
+/// Whether work is to be given up.
+pub(crate) type Stop<'a> = dyn Fn() -> bool + 'a;
+
+impl Collection {
+    /// Moves a batch of the tail into lists, if there is enough to move: at rest, less is
+    /// enough. True if there may be more.
+    pub(crate) fn drain_some(&self, at_rest: bool, stop: &Stop<'_>) -> bool {
+        let stop = || self.is_closed() || stop();
+        let worked = self.drain(at_rest, &stop);
+        self.index.progress.store(0, Ordering::Release);
+        self.ended(worked, &stop)
+    }
+
+    /// Does the most urgent of the other work on the index. True if there may be more.
+    pub(crate) fn upkeep_some(&self, at_rest: bool, stop: &Stop<'_>) -> bool {
+        let stop = || self.is_closed() || stop();
+        let _one_at_a_time = self.index.working();
+        let view = self.view();
+        let worked = self.ended(self.upkeep(at_rest, &stop), &stop);
+        let live = self.index.live();
+        if at_rest && !worked && !stop() && self.due(&live, &view, true).is_none() {
+            self.index
+                .settled
+                .store(view.sequence + 1, Ordering::Release);
+        }
+        worked
+    }
+
+    /// Notes how work ended; a failure is tried again after the next write.
+    fn ended(&self, worked: Result<bool>, stop: &Stop<'_>) -> bool {
+        match worked {
+            Ok(true) => {
+                self.index.note(None);
+                true
+            }
+            Ok(false) => false,
+            Err(_) if stop() => false,
+            Err(error) => {
+                self.index.note(Some(error));
+                false
+            }
+        }
+    }
+
+    /// Holds a writer back as long as the index lags too far behind.
+    pub(super) fn wait_for_index(&self, context: &Context) -> Result<()> {
+        if !self.options.background || self.backlog() <= BACKLOG_ROWS_MAX {
+            return Ok(());
+        }
+        let start = Instant::now();
+        while self.backlog() > BACKLOG_ROWS_MAX
+            && start.elapsed() < DELAY_MAX
+            && self.index.fault().is_none()
+            && !self.is_closed()
+        {
+            context.check()?;
+            std::thread::sleep(DELAY_STEP);
+        }
+        self.index.delayed(start.elapsed());
+        Ok(())
+    }
+
+    /// Rows that are in no list and not about to be; none as long as there is no index to be.
+    fn backlog(&self) -> u32 {
+        let rows = self.view.load().rows;
+        let live = self.index.live();
+        if live.newest().is_none() && rows < self.options.index_rows {
+            return 0;
+        }
+        rows.saturating_sub(live.covered())
+            .saturating_sub(self.index.progress.load(Ordering::Acquire))
+    }
+
+    /// Rows at a time from the tail: more for a larger collection, as each segment has a piece
+    /// of every list.
+    fn batch_rows(&self, covered: u32) -> u32 {
+        let most = self.options.index_batch_rows.max(1);
+        (covered / 8).clamp(BATCH_ROWS_MIN.min(most), most)
+    }
+
+    fn drain(&self, at_rest: bool, stop: &Stop<'_>) -> Result<bool> {
+        let live = self.index.live();
+        let Some(epoch) = live.newest() else {
+            return Ok(false);
+        };
+        let view = self.view();
+        let first = live.covered();
+        let Some(rows) = self.due(&live, &view, at_rest) else {
+            return Ok(false);
+        };
+        let segment = self.segment_of(&epoch.model, &view, first, first + rows, true, stop)?;
+        let Some(segment) = segment else {
+            return Ok(false);
+        };
+        self.index.change(&self.place, |live| {
+            live.segments.push(Arc::new(segment));
+            Ok(())
+        })?;
+        self.tail.release(first + rows);
+        Ok(true)
+    }
+
+    /// How many rows are to be drained next, if any are.
+    fn due(&self, live: &Live, view: &View, at_rest: bool) -> Option<u32> {
+        live.newest()?;
+        let covered = live.covered();
+        let waiting = view.rows.saturating_sub(covered);
+        let batch = self.batch_rows(covered);
+        if waiting >= batch {
+            return Some(batch);
+        }
+        let rest = (covered / REST_SHARE).clamp(1, REST_ROWS_MAX);
+        (at_rest && waiting >= rest).then_some(waiting)
+    }
+
+    /// Makes a segment of the rows from `first` to `end`; `None` if told to stop.
+    fn segment_of(
+        &self,
+        model: &Model,
+        view: &View,
+        first: u32,
+        end: u32,
+        is_drain: bool,
+        stop: &Stop<'_>,
+    ) -> Result<Option<Segment>> {
+        let mut coded = CodedRows::default();
+        let mut fine =
+            (is_drain && !self.options.lean).then(|| Piece::new(first, end, model.padded()));
+        for from in (first..end).step_by(STEP_ROWS as usize) {
+            if stop() {
+                return Ok(None);
+            }
+            let to = end.min(from.saturating_add(STEP_ROWS));
+            coded.append(CodedRows::code(
+                model,
+                &self.schema,
+                view,
+                from,
+                to,
+                fine.as_mut(),
+            )?);
+            if is_drain {
+                self.index.progress.store(to - first, Ordering::Release);
+            }
+        }
+        if let Some(fine) = fine {
+            self.index.add_fine(fine);
+        }
+        self.syncer.check()?;
+        self.syncer.sync_to(view.sequence)?;
+        let extent = Extent {
+            number: self.index.take_number(),
+            epoch: model.epoch,
+            first_row: first,
+            end_row: end,
+        };
+        workshop(&self.place, model).build(extent, &coded).map(Some)
+    }
+
+    fn upkeep(&self, at_rest: bool, stop: &Stop<'_>) -> Result<bool> {
+        let live = self.index.live();
+        let view = self.view();
+        let count = view.count();
+        let Some(newest) = live.newest() else {
+            if count < u64::from(self.options.index_rows) {
+                return Ok(false);
+            }
+            return self.train(&view, 1, stop);
+        };
+        if self.merge_some(at_rest)? {
+            return Ok(true);
+        }
+        if !self.options.lean
+            && let Some((from, to)) = self.index.fine().gap(live.covered(), BATCH_ROWS_FINE)
+        {
+            return self.code_fine(&view, from, to).map(|()| true);
+        }
+        let is_older = |segment: &&Arc<Segment>| segment.extent.epoch != newest.model.epoch;
+        if let Some(older) = live.segments.iter().find(is_older) {
+            return self.assign_anew(&newest.model, older, at_rest, stop);
+        }
+        if live.epochs.len() > 1 {
+            self.index.change(&self.place, |live| {
+                let newest = live.epochs.len() - 1;
+                live.epochs.drain(..newest);
+                Ok(())
+            })?;
+            return Ok(true);
+        }
+        if count >= newest.model.trained_rows.saturating_mul(EPOCH_GROWTH) {
+            return self.train(&view, newest.model.epoch + 1, stop);
+        }
+        let calibrated = newest.calibration.rows;
+        if count >= calibrated * CALIBRATION_GROWTH || count * CALIBRATION_GROWTH <= calibrated {
+            if count > 0 && count != calibrated {
+                return self.calibrate_anew(&view, newest, stop);
+            }
+        }
+        let is_worn = |segment: &&Arc<Segment>| {
+            let dead = segment.dead_rows(&view);
+            dead > 0 && u64::from(dead) * u64::from(DEAD_SHARE) >= u64::from(segment.stored())
+        };
+        match live.segments.iter().find(is_worn) {
+            Some(worn) => self.merge(std::slice::from_ref(worn)).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Makes the 8-bit codes of rows that an earlier process drained.
+    fn code_fine(&self, view: &View, first: u32, end: u32) -> Result<()> {
+        let rotation = &self.tail.rotation;
+        let mut piece = Piece::new(first, end, rotation.padded());
+        let mut rotated = Floats::zeros(rotation.padded());
+        let live = (first..end).filter(|row| view.is_live(*row));
+        view.visit_vectors(&self.schema, live, |row, vector, scale| {
+            rotate(rotation, vector, scale, &mut rotated);
+            piece.put(row, &rotated, rotation.kernel());
+            Ok(())
+        })?;
+        self.index.add_fine(piece);
+        Ok(())
+    }
+
+    /// Trains an epoch on the rows that there are.
+    fn train(&self, view: &View, epoch: u64, stop: &Stop<'_>) -> Result<bool> {
+        let rows = view.count();
+        let sampling = Sampling::new(epoch, rows);
+        let sampled = view.live_rows(0).filter(|row| sampling.takes(*row));
+        let sampled: Vec<u32> = sampled.take(2 * sampling.wanted).collect();
+        let rotation = &self.tail.rotation;
+        let padded = rotation.padded();
+        let mut sample = Floats::zeros(sampled.len() * padded);
+        let mut count = 0;
+        view.visit_vectors(&self.schema, sampled, |_, vector, scale| {
+            rotate(
+                rotation,
+                vector,
+                scale,
+                &mut sample[count * padded..][..padded],
+            );
+            count += 1;
+            Ok(())
+        })?;
+        if count == 0 {
+            return Ok(false);
+        }
+        let purpose = Purpose {
+            mark: self.place.collection,
+            epoch,
+            trained_rows: rows,
+            metric: self.schema.metric,
+            rotation: rotation.clone(),
+            lists: sampling.lists,
+        };
+        let model = train(purpose, &sample[..count * padded]);
+        drop(sample);
+        let spare = |row: u32| sampling.takes(row);
+        let calibration = calibrate(&model, &self.schema, view, &spare, stop)?;
+        let Some(calibration) = calibration else {
+            return Ok(false);
+        };
+        model_file::write(
+            &*self.place.io,
+            &self.place.directory,
+            &self.place.collection,
+            &model,
+        )?;
+        let next = Epoch {
+            model: Arc::new(model),
+            calibration: Arc::new(calibration),
+        };
+        self.index.change(&self.place, |live| {
+            live.epochs.push(next);
+            Ok(())
+        })?;
+        Ok(true)
+    }
+
+    fn calibrate_anew(&self, view: &View, newest: &Epoch, stop: &Stop<'_>) -> Result<bool> {
+        let sampling = Sampling::new(newest.model.epoch, newest.model.trained_rows);
+        let spare = |row: u32| sampling.takes(row);
+        let calibrated = calibrate(&newest.model, &self.schema, view, &spare, stop)?;
+        let Some(calibration) = calibrated.map(Arc::new) else {
+            return Ok(false);
+        };
+        self.index.change(&self.place, |live| {
+            if let Some(last) = live.epochs.last_mut() {
+                last.calibration = calibration;
+            }
+            Ok(())
+        })?;
+        Ok(true)
+    }
+
+    /// Assigns the rows of a segment to the lists of a newer model.
+    fn assign_anew(
+        &self,
+        model: &Model,
+        older: &Arc<Segment>,
+        at_rest: bool,
+        stop: &Stop<'_>,
+    ) -> Result<bool> {
+        let Extent {
+            first_row, end_row, ..
+        } = older.extent;
+        let mut pieces = Vec::new();
+        for from in (first_row..end_row).step_by(PIECE_ROWS as usize) {
+            let to = end_row.min(from.saturating_add(PIECE_ROWS));
+            let view = self.view();
+            match self.segment_of(model, &view, from, to, false, stop)? {
+                Some(piece) => pieces.push(Arc::new(piece)),
+                None => {
+                    for piece in &pieces {
+                        let _half_made = self.place.io.remove(&piece.path);
+                    }
+                    return Ok(false);
+                }
+            }
+            // What is drained meanwhile does not wait for the last piece.
+            self.merge_some(at_rest)?;
+        }
+        self.replace(std::slice::from_ref(older), pieces)?;
+        Ok(true)
+    }
+
+    /// Merges segments if there are too many of one size.
+    fn merge_some(&self, at_rest: bool) -> Result<bool> {
+        let live = self.index.live();
+        let Some(parts) = due_for_merging(&live, at_rest) else {
+            return Ok(false);
+        };
+        self.merge(parts)?;
+        Ok(true)
+    }
+
+    fn merge(&self, parts: &[Arc<Segment>]) -> Result<()> {
+        let live = self.index.live();
+        let Some(model) = parts.first().and_then(|part| live.model_of(part)) else {
+            return Err(Error::internal("a segment without a model"));
+        };
+        let number = self.index.take_number();
+        let merged = workshop(&self.place, model).merge(number, parts, &self.view())?;
+        self.replace(parts, vec![Arc::new(merged)])
+    }
+
+    /// Puts segments in the place of others that cover the same rows.
+    fn replace(&self, old: &[Arc<Segment>], new: Vec<Arc<Segment>>) -> Result<()> {
+        self.index.change(&self.place, |live| {
+            let first = old.first().map(|segment| segment.extent.number);
+            let at = live
+                .segments
+                .iter()
+                .position(|segment| Some(segment.extent.number) == first)
+                .ok_or_else(|| Error::internal("the segments to replace are gone"))?;
+            live.segments.splice(at..at + old.len(), new);
+            Ok(())
+        })
+    }
+
+    /// Writes all segments anew as one, without rows that are dead.
+    pub(super) fn compact_index(&self) -> Result<()> {
+        let _one_at_a_time = self.index.working();
+        let live = self.index.live();
+        let view = self.view();
+        for parts in live
+            .segments
+            .chunk_by(|a, b| a.extent.epoch == b.extent.epoch)
+        {
+            if parts.len() > 1 || parts.iter().any(|part| part.dead_rows(&view) > 0) {
+                self.merge(parts)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Segments that are to become one.
+fn due_for_merging(live: &Live, at_rest: bool) -> Option<&[Arc<Segment>]> {
+    let newest = live.newest()?.model.epoch;
+    let start = live
+        .segments
+        .iter()
+        .rposition(|segment| segment.extent.epoch != newest)
+        .map_or(0, |older| older + 1);
+    let segments = &live.segments[start..];
+    if at_rest {
+        let mut from = segments.len();
+        let mut behind = 0;
+        while let Some(before) = from.checked_sub(1) {
+            let rows = u64::from(segments[before].extent.rows());
+            if behind > 0 && rows > behind * REST_GROWTH {
+                break;
+            }
+            behind += rows;
+            from = before;
+        }
+        return Some(&segments[from..]).filter(|due| due.len() > 1);
+    }
+    let class =
+        |segment: &Arc<Segment>| (segment.extent.rows() / BATCH_ROWS_MIN).max(1).ilog2() / 2;
+    let largest = segments.iter().map(class).max()?;
+    (0..=largest).find_map(|size| {
+        let mut runs = segments.split(|segment| class(segment) > size);
+        runs.find(|run| run.len() >= MERGE_SEGMENTS)
+    })
+}
+
+/// Which rows an epoch is trained on: a number of them that their row numbers decide.
+struct Sampling {
+    epoch: u64,
+    lists: usize,
+    wanted: usize,
+    /// One row in so many.
+    one_in: u64,
+}
+
+impl Sampling {
+    fn new(epoch: u64, rows: u64) -> Sampling {
+        let lists = lists_for(rows, ROWS_PER_LIST);
+        let wanted = sample_for(lists);
+        Sampling {
+            epoch,
+            lists,
+            wanted,
+            one_in: (rows / wanted as u64).max(1),
+        }
+    }
+
+    fn takes(&self, row: u32) -> bool {
+        let mut random = crate::index::random::SplitMix(self.epoch << 32 | u64::from(row));
+        random.next() % self.one_in == 0
+    }
+}

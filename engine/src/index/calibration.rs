@@ -1,0 +1,463 @@
+//! Recall on request: how many lists to probe, and how far below an estimate to take a row for
+//! near, measured on the collection's own rows.
+//!
+//! Some rows play the queries; their true nearest are found by comparing all rows. For each of
+//! these neighbours two numbers say what finding it takes: the *rank* of its list among those
+//! that are probed, nearest first, and its *deviation*, the standard errors by which its
+//! estimate lies beyond the distance of the last neighbour wanted. A search of `probes` lists
+//! with bounds `epsilon` standard errors below the estimates finds a neighbour whose rank is
+//! within the one and whose deviation is within the other. Of the pairs that find enough, the
+//! cheapest is kept.
+use std::collections::BinaryHeap;
+
+use nearfield_model::{Metric, Result};
+use serde::{Deserialize, Serialize};
+
+use super::coded::{CodedRows, rotate};
+use super::model::{Coarse, Model};
+use super::random::SplitMix;
+use crate::kernel::{Floats, TILE, fill_tiles};
+use crate::points::View;
+use crate::storage::Schema;
+
+/// Recalls that are measured; what is asked for is rounded up to the next, in between linearly.
+const RECALLS: [f32; 10] = [0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999];
+/// Numbers of neighbours that are measured.
+const LIMITS: [usize; 3] = [10, 100, 1_000];
+/// Rows that play queries, for up to [`LIMITS`]`[0]` neighbours and for more.
+const QUERIES: usize = 512;
+const QUERIES_WIDE: usize = 64;
+/// Above so many rows, half the queries do.
+const ROWS_MANY: u32 = 400_000;
+/// Share of what may be lost that is held back against chance.
+const RESERVE: f32 = 0.2;
+/// Steps of epsilon that are tried, in tenths.
+const EPSILON_STEPS: std::ops::RangeInclusive<u32> = 2..=40;
+/// Rows between two looks at whether to stop.
+const STEP_ROWS: usize = 512;
+
+/// What one recall takes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Effort {
+    /// Neighbours wanted.
+    pub(crate) limit: u32,
+    /// The recall that it is meant for.
+    pub(crate) recall: f32,
+    /// Lists to probe.
+    pub(crate) probes: u32,
+    /// Standard errors between estimate and lower bound.
+    pub(crate) epsilon: f32,
+    /// The recall of such choices on rows that they were not made from.
+    pub(crate) measured: f32,
+}
+
+/// How recall is translated for one epoch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Calibration {
+    /// Live rows that there were.
+    pub(crate) rows: u64,
+    /// By limit, then by recall, ascending.
+    pub(crate) efforts: Vec<Effort>,
+}
+
+impl Calibration {
+    /// Lists to probe and epsilon, for `limit` neighbours among `lists` lists.
+    pub(crate) fn effort(&self, recall: f32, limit: f64, lists: usize) -> (usize, f32) {
+        let mut below: Option<(f64, (f64, f32))> = None;
+        for group in self.efforts.chunk_by(|a, b| a.limit == b.limit) {
+            let measured = f64::from(group[0].limit);
+            let effort = at_recall(group, recall);
+            if limit <= measured {
+                let Some((lower, small)) = below else {
+                    return (whole(effort.0, lists), effort.1);
+                };
+                // In between, the number of probes grows with a power of the limit.
+                let share = (limit / lower).ln() / (measured / lower).ln();
+                let probes = small.0 * (effort.0 / small.0).powf(share);
+                let epsilon = small.1 + (effort.1 - small.1) * share as f32;
+                return (whole(probes, lists), epsilon);
+            }
+            below = Some((measured, effort));
+        }
+        match below {
+            // Beyond the widest measured, lists are taken to be filled evenly by neighbours.
+            Some((lower, effort)) => (whole(effort.0 * limit / lower, lists), effort.1),
+            None => (lists, 2.2),
+        }
+    }
+}
+
+fn whole(probes: f64, lists: usize) -> usize {
+    (probes.ceil() as usize).clamp(1, lists)
+}
+
+/// Probes and epsilon for a recall, among the efforts of one limit.
+fn at_recall(efforts: &[Effort], recall: f32) -> (f64, f32) {
+    let of = |effort: &Effort| (f64::from(effort.probes), effort.epsilon);
+    match efforts.iter().position(|effort| effort.recall >= recall) {
+        Some(0) => of(&efforts[0]),
+        Some(next) => {
+            let (lower, upper) = (&efforts[next - 1], &efforts[next]);
+            let share = (recall - lower.recall) / (upper.recall - lower.recall);
+            let between = |a: f64, b: f64| a + (b - a) * f64::from(share);
+            let ((a, e), (b, f)) = (of(lower), of(upper));
+            (between(a, b), e + (f - e) * share)
+        }
+        None => efforts.last().map_or((f64::INFINITY, 3.0), |last| {
+            (of(last).0 * 2.0, of(last).1 + 0.5)
+        }),
+    }
+}
+
+/// A neighbour of a query.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Neighbour {
+    key: f32,
+    row: u32,
+}
+
+impl Eq for Neighbour {}
+
+impl Ord for Neighbour {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key
+            .total_cmp(&other.key)
+            .then(self.row.cmp(&other.row))
+    }
+}
+
+impl PartialOrd for Neighbour {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// A row that plays a query: its number, and itself rotated.
+struct Player {
+    row: u32,
+    rotated: Floats,
+}
+
+/// What finding a neighbour takes.
+#[derive(Clone, Copy, Debug)]
+struct Need {
+    rank: u32,
+    deviation: f32,
+}
+
+/// Measures a model on the live rows of a view. `stop` is asked now and then whether to give up
+/// (then `None` comes back). Rows for which `spare` is true do not play queries: they were
+/// trained on.
+pub(crate) fn calibrate(
+    model: &Model,
+    schema: &Schema,
+    view: &View,
+    spare: &dyn Fn(u32) -> bool,
+    stop: &dyn Fn() -> bool,
+) -> Result<Option<Calibration>> {
+    let players = players(model, schema, view, spare)?;
+    if players.is_empty() {
+        return Ok(Some(Calibration::default()));
+    }
+    let Some(nearest) = nearest_rows(model, schema, view, &players, stop)? else {
+        return Ok(None);
+    };
+    let mut needs: [Vec<Vec<Need>>; LIMITS.len()] = Default::default();
+    let mut compared = vec![Vec::new(); LIMITS.len()];
+    for (player, nearest) in players.iter().zip(&nearest) {
+        if stop() {
+            return Ok(None);
+        }
+        let rank = ranks(model, player);
+        let beyond = deviations(model, schema, view, player, nearest)?;
+        for (at, limit) in LIMITS.into_iter().enumerate() {
+            // Queries with fewer neighbours say nothing of this limit, unless there are no
+            // more rows.
+            let there = nearest.len().min(limit);
+            if there < limit && nearest.len() < LIMITS[0] {
+                continue;
+            }
+            if there < limit && at > 0 {
+                continue;
+            }
+            let last = nearest[there - 1].key;
+            let deviation = |(estimate, error, _): &(f32, f32, u16)| {
+                let beyond = (estimate - last) / error.max(f32::MIN_POSITIVE);
+                if beyond.is_nan() { 0.0 } else { beyond }
+            };
+            needs[at].push(
+                beyond[..there]
+                    .iter()
+                    .map(|found| Need {
+                        rank: rank[usize::from(found.2)],
+                        deviation: deviation(found),
+                    })
+                    .collect(),
+            );
+            compared[at].extend(beyond.iter().map(deviation));
+        }
+    }
+    let padded = model.padded() as f64;
+    let mean_list = view.count() as f64 / model.lists() as f64;
+    // Nanoseconds: a list, with its table and its rows' codes; and an exact comparison.
+    let probe_cost = 150.0 + padded * 1.5 + mean_list * padded * 0.005;
+    let compare_cost = 80.0 + schema.dimension as f64 * 0.3;
+    let mut efforts = Vec::new();
+    for (at, limit) in LIMITS.into_iter().enumerate() {
+        if needs[at].is_empty() {
+            continue;
+        }
+        let queries = needs[at].len() as f64;
+        compared[at].sort_unstable_by(f32::total_cmp);
+        let costs = |probes: u32, epsilon: f32| {
+            let compared = compared[at].partition_point(|deviation| *deviation <= epsilon);
+            f64::from(probes) * probe_cost + compared as f64 / queries * compare_cost
+        };
+        let mut floor = (1, 0.0_f32);
+        for recall in RECALLS {
+            let halves = [0, 1].map(|half| {
+                let half = needs[at].iter().skip(half).step_by(2);
+                half.cloned().collect::<Vec<_>>()
+            });
+            // Each half is measured by what the other would have chosen.
+            let measured = [(0, 1), (1, 0)].map(|(chosen, measured)| {
+                measure(&halves[measured], choose(&halves[chosen], recall, &costs))
+            });
+            let mut effort = choose(&needs[at], recall, &costs);
+            // More recall never takes less.
+            effort.0 = effort.0.max(floor.0);
+            effort.1 = effort.1.max(floor.1);
+            floor = effort;
+            efforts.push(Effort {
+                limit: limit as u32,
+                recall,
+                probes: effort.0,
+                epsilon: effort.1,
+                measured: (measured[0] + measured[1]) / 2.0,
+            });
+        }
+    }
+    Ok(Some(Calibration {
+        rows: view.count(),
+        efforts,
+    }))
+}
+
+/// The cheapest pair of probes and epsilon that finds enough of the neighbours.
+fn choose(needs: &[Vec<Need>], recall: f32, cost: &dyn Fn(u32, f32) -> f64) -> (u32, f32) {
+    let aim = recall + (1.0 - recall) * RESERVE;
+    let total: usize = needs.iter().map(Vec::len).sum();
+    let wanted = ((total as f32 * aim).ceil() as usize).min(total);
+    let mut best: Option<(f64, (u32, f32))> = None;
+    let mut ranks = Vec::with_capacity(total);
+    for step in EPSILON_STEPS {
+        let epsilon = step as f32 / 10.0;
+        ranks.clear();
+        let near = needs
+            .iter()
+            .flatten()
+            .filter(|need| need.deviation <= epsilon);
+        ranks.extend(near.map(|need| need.rank));
+        if ranks.len() < wanted {
+            continue;
+        }
+        let (_, rank, _) = ranks.select_nth_unstable(wanted - 1);
+        let effort = (*rank + 1, epsilon);
+        let cost = cost(effort.0, effort.1);
+        if best.is_none_or(|(least, _)| cost < least) {
+            best = Some((cost, effort));
+        }
+    }
+    best.map_or_else(
+        || {
+            let widest = needs.iter().flatten().map(|need| need.rank + 1).max();
+            (widest.unwrap_or(1), *EPSILON_STEPS.end() as f32 / 10.0)
+        },
+        |(_, effort)| effort,
+    )
+}
+
+/// The share of neighbours that some queries find.
+fn measure(needs: &[Vec<Need>], effort: (u32, f32)) -> f32 {
+    let (mut found, mut total) = (0_usize, 0_usize);
+    for need in needs.iter().flatten() {
+        total += 1;
+        found += usize::from(need.rank < effort.0 && need.deviation <= effort.1);
+    }
+    if total == 0 {
+        return 1.0;
+    }
+    found as f32 / total as f32
+}
+
+/// The rows that play queries, in the order in which they were drawn.
+fn players(
+    model: &Model,
+    schema: &Schema,
+    view: &View,
+    spare: &dyn Fn(u32) -> bool,
+) -> Result<Vec<Player>> {
+    let wanted = if view.rows > ROWS_MANY {
+        QUERIES / 2
+    } else {
+        QUERIES
+    };
+    let mut random = SplitMix(model.epoch ^ 0x5eed);
+    let mut chosen = Vec::with_capacity(wanted);
+    let mut taken = std::collections::HashSet::new();
+    // Tries are bounded, as most rows may be dead.
+    for _ in 0..wanted * 20 {
+        if chosen.len() == wanted || view.rows == 0 {
+            break;
+        }
+        let row = random.below(view.rows as usize) as u32;
+        if view.is_live(row) && !spare(row) && taken.insert(row) {
+            chosen.push(row);
+        }
+    }
+    let mut players = Vec::with_capacity(chosen.len());
+    view.visit_vectors(schema, chosen, |row, vector, scale| {
+        let mut rotated = Floats::zeros(model.padded());
+        rotate(&model.rotation, vector, scale, &mut rotated);
+        players.push(Player { row, rotated });
+        Ok(())
+    })?;
+    Ok(players)
+}
+
+/// The true nearest rows of each player, nearest first, without itself; `None` if stopped.
+fn nearest_rows(
+    model: &Model,
+    schema: &Schema,
+    view: &View,
+    players: &[Player],
+    stop: &dyn Fn() -> bool,
+) -> Result<Option<Vec<Vec<Neighbour>>>> {
+    let (padded, kernel) = (model.padded(), model.rotation.kernel());
+    // Rotated queries meet rotated rows, so that padding is the only overhead.
+    let tiles = fill_tiles(players.iter().map(|player| &player.rotated[..]), padded);
+    let width = players.len().next_multiple_of(TILE);
+    let limits: Vec<usize> = (0..players.len())
+        .map(|number| {
+            if number < QUERIES_WIDE {
+                LIMITS[2]
+            } else {
+                LIMITS[0]
+            }
+        })
+        .collect();
+    let mut heaps: Vec<BinaryHeap<Neighbour>> = vec![BinaryHeap::new(); players.len()];
+    let mut thresholds = vec![f32::INFINITY; width];
+    let mut rotated = Floats::zeros(STEP_ROWS * padded);
+    let mut products = vec![0.0; STEP_ROWS * width];
+    let mut live = view.live_rows(0);
+    loop {
+        if stop() {
+            return Ok(None);
+        }
+        let numbers: Vec<u32> = live.by_ref().take(STEP_ROWS).collect();
+        if numbers.is_empty() {
+            break;
+        }
+        let mut count = 0;
+        let mut rows = Vec::with_capacity(STEP_ROWS);
+        view.visit_vectors(schema, numbers, |row, vector, scale| {
+            rotate(
+                &model.rotation,
+                vector,
+                scale,
+                &mut rotated[count * padded..][..padded],
+            );
+            count += 1;
+            rows.push(row);
+            Ok(())
+        })?;
+        let products = &mut products[..count * width];
+        let rotated = &rotated[..count * padded];
+        kernel.tile_products(rotated, padded, &tiles, products);
+        for ((row, vector), products) in rows
+            .iter()
+            .zip(rotated.chunks_exact(padded))
+            .zip(products.chunks_exact_mut(width))
+        {
+            let squared = kernel.dot(vector, vector);
+            let (add, factor) = match model.metric {
+                Metric::Euclidean => (squared, -2.0),
+                Metric::Dot | Metric::Cosine => (0.0, -1.0),
+            };
+            let mut any = false;
+            for (product, threshold) in products.iter_mut().zip(&thresholds) {
+                *product = add + factor * *product;
+                any |= *product < *threshold;
+            }
+            if !any {
+                continue;
+            }
+            for (number, key) in products[..players.len()].iter().enumerate() {
+                if *key < thresholds[number] && players[number].row != *row {
+                    let heap = &mut heaps[number];
+                    heap.push(Neighbour {
+                        key: *key,
+                        row: *row,
+                    });
+                    if heap.len() > limits[number] {
+                        heap.pop();
+                    }
+                    if heap.len() == limits[number] {
+                        thresholds[number] = heap.peek().map_or(f32::INFINITY, |last| last.key);
+                    }
+                }
+            }
+        }
+    }
+    Ok(Some(
+        heaps.into_iter().map(BinaryHeap::into_sorted_vec).collect(),
+    ))
+}
+
+/// The rank of each list for a player.
+fn ranks(model: &Model, player: &Player) -> Vec<u32> {
+    let mut coarse = Coarse::default();
+    model.nearest_lists(&player.rotated, model.lists(), &mut coarse);
+    let mut ranks = vec![u32::MAX - 1; model.lists()];
+    for ((_, list), rank) in coarse.lists.iter().zip(0..) {
+        ranks[*list as usize] = rank;
+    }
+    ranks
+}
+
+/// The estimate of each neighbour less the query's own part, its standard error, and its list.
+fn deviations(
+    model: &Model,
+    schema: &Schema,
+    view: &View,
+    player: &Player,
+    nearest: &[Neighbour],
+) -> Result<Vec<(f32, f32, u16)>> {
+    let rows: Vec<u32> = nearest.iter().map(|neighbour| neighbour.row).collect();
+    let coded = CodedRows::code_some(model, schema, view, &rows, None)?;
+    let squared = model
+        .rotation
+        .kernel()
+        .dot(&player.rotated, &player.rotated);
+    let width = model.padded() / 8;
+    let mut residual = vec![0.0; model.padded()];
+    let mut found = Vec::with_capacity(nearest.len());
+    for (position, list) in coded.lists.iter().enumerate() {
+        let cell = model.cell(usize::from(*list));
+        for ((value, query), centroid) in
+            residual.iter_mut().zip(&*player.rotated).zip(cell.centroid)
+        {
+            *value = query - centroid;
+        }
+        let bits = &coded.bits[position * width..][..width];
+        let (estimate, error) = cell.estimate(bits, coded.factors[position], &residual);
+        // Keys of `nearest_rows` lack the query's own square.
+        let estimate = match model.metric {
+            Metric::Euclidean => estimate - squared,
+            Metric::Dot | Metric::Cosine => estimate,
+        };
+        found.push((estimate, error, *list));
+    }
+    Ok(found)
+}

@@ -1,0 +1,207 @@
+//! 8-bit codes, by row: near enough to the vectors that few rows are left to compare exactly.
+//!
+//! With `x` = rotated row, `s` = max |x[i]| / 127 and `c[i]` = x[i] / s, rounded: `<q, x>` is
+//! estimated by `s <q, c>`. What is wrong is `<q, e>` with `e = x - s c`; as the rotation spreads
+//! `e` evenly, its standard error is about `|q| |e| / sqrt(n)`.
+use std::sync::Arc;
+
+use nearfield_model::Metric;
+
+use super::huge::Huge;
+use crate::kernel::Kernel;
+
+/// Standard errors between an estimate and its bounds: about one row in 700 lies beyond one.
+const DEVIATIONS: f32 = 3.0;
+/// Pieces of fewer rows than this are joined.
+const PIECE_ROWS_MIN: u32 = 1 << 15;
+
+/// 8-bit codes of a range of rows.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) first_row: u32,
+    pub(crate) end_row: u32,
+    padded: usize,
+    /// `padded` codes per row.
+    codes: Huge,
+    factors: Box<[Factors]>,
+}
+
+/// What is kept of a row besides its codes; a row without codes has an infinite error.
+#[derive(Clone, Copy, Debug)]
+struct Factors {
+    scale: f32,
+    squared: f32,
+    error: f32,
+}
+
+impl Piece {
+    /// Bytes that a row takes.
+    pub(crate) fn row_bytes(padded: usize) -> u64 {
+        (padded + size_of::<Factors>()) as u64
+    }
+
+    /// No codes yet for the rows from `first_row` to `end_row`.
+    pub(crate) fn new(first_row: u32, end_row: u32, padded: usize) -> Piece {
+        let rows = (end_row - first_row) as usize;
+        let none = Factors {
+            scale: 0.0,
+            squared: 0.0,
+            error: f32::INFINITY,
+        };
+        Piece {
+            first_row,
+            end_row,
+            padded,
+            codes: Huge::zeros(rows * padded),
+            factors: vec![none; rows].into(),
+        }
+    }
+
+    /// Codes a row (rotated, `padded` components).
+    pub(crate) fn put(&mut self, row: u32, rotated: &[f32], kernel: &Kernel) {
+        let place = (row - self.first_row) as usize;
+        let codes = &mut self.codes.bytes_mut()[place * self.padded..][..self.padded];
+        let largest = rotated
+            .iter()
+            .fold(0.0_f32, |most, value| most.max(value.abs()));
+        let scale = largest / 127.0;
+        let inverse = 1.0 / scale;
+        if !inverse.is_finite() || !scale.is_normal() {
+            return;
+        }
+        let mut wrong = 0.0;
+        for (code, value) in codes.iter_mut().zip(rotated) {
+            let rounded = (value * inverse).round_ties_even();
+            *code = rounded as i8 as u8;
+            let error = value - rounded * scale;
+            wrong += error * error;
+        }
+        self.factors[place] = Factors {
+            scale,
+            squared: kernel.dot(rotated, rotated),
+            error: (wrong / self.padded as f32).sqrt(),
+        };
+    }
+
+    /// One piece of several that follow on each other.
+    fn join(parts: &[Arc<Piece>]) -> Option<Piece> {
+        let (first, last) = (parts.first()?, parts.last()?);
+        let mut joined = Piece::new(first.first_row, last.end_row, first.padded);
+        let mut at = 0;
+        for part in parts {
+            let rows = part.factors.len();
+            joined.factors[at..at + rows].copy_from_slice(&part.factors);
+            let bytes = part.codes.bytes();
+            joined.codes.bytes_mut()[at * first.padded..][..bytes.len()].copy_from_slice(bytes);
+            at += rows;
+        }
+        Some(joined)
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.codes.bytes().len() + self.factors.len() * size_of::<Factors>()
+    }
+}
+
+/// 8-bit codes of a collection's rows, as far as there are any.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fine {
+    /// In the order of their rows, which may have gaps.
+    pieces: Vec<Arc<Piece>>,
+}
+
+/// A query, prepared for comparing with 8-bit codes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FineQuery<'q> {
+    pub(crate) metric: Metric,
+    pub(crate) kernel: &'static Kernel,
+    pub(crate) rotated: &'q [f32],
+    /// Its squared norm, and its norm.
+    pub(crate) squared: f32,
+    pub(crate) norm: f32,
+}
+
+impl Fine {
+    /// Whether there are codes at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    #[inline]
+    fn piece(&self, row: u32) -> Option<&Piece> {
+        let behind = self.pieces.partition_point(|piece| piece.first_row <= row);
+        let piece = &self.pieces[behind.checked_sub(1)?];
+        (row < piece.end_row).then_some(piece)
+    }
+
+    /// Begins to fetch a row's codes from memory. Nothing but speed depends on it.
+    #[inline]
+    pub(crate) fn prefetch(&self, row: u32) {
+        if let Some(piece) = self.piece(row) {
+            let place = (row - piece.first_row) as usize;
+            let codes = &piece.codes.bytes()[place * piece.padded..][..piece.padded];
+            crate::kernel::prefetch_bytes(codes.as_ptr(), codes.len());
+            let factors = std::ptr::from_ref(&piece.factors[place]);
+            crate::kernel::prefetch_bytes(factors.cast(), size_of::<Factors>());
+        }
+    }
+
+    /// A lower and an upper bound of a row's key; `None` if there is no code to tell.
+    #[inline]
+    pub(crate) fn bounds(&self, row: u32, query: &FineQuery<'_>) -> Option<(f32, f32)> {
+        let piece = self.piece(row)?;
+        let place = (row - piece.first_row) as usize;
+        let factors = &piece.factors[place];
+        let codes = &piece.codes.bytes()[place * piece.padded..][..piece.padded];
+        let codes = bytemuck::cast_slice(codes);
+        let product = factors.scale * query.kernel.dot_i8(codes, query.rotated);
+        let spread = DEVIATIONS * factors.error * query.norm;
+        let (estimate, spread) = match query.metric {
+            Metric::Euclidean => (
+                query.squared + factors.squared - 2.0 * product,
+                2.0 * spread,
+            ),
+            Metric::Dot | Metric::Cosine => (-product, spread),
+        };
+        // What rounding of the sums can take.
+        let spread = spread + 1e-6 * (query.squared + factors.squared + query.norm);
+        let bounds = (estimate - spread, estimate + spread);
+        (bounds.0.is_finite() && bounds.1.is_finite()).then_some(bounds)
+    }
+
+    /// With a further piece. Small neighbours become one.
+    pub(crate) fn with(&self, piece: Piece) -> Fine {
+        let mut pieces = self.pieces.clone();
+        let at = pieces.partition_point(|other| other.first_row < piece.first_row);
+        pieces.insert(at, Arc::new(piece));
+        let small = |piece: &Piece| piece.end_row - piece.first_row < PIECE_ROWS_MIN;
+        let joins =
+            |a: &Arc<Piece>, b: &Arc<Piece>| a.end_row == b.first_row && small(a) && small(b);
+        let joined = pieces.chunk_by(joins).map(|parts| match parts {
+            [one] => one.clone(),
+            parts => Piece::join(parts).map_or_else(|| parts[0].clone(), Arc::new),
+        });
+        Fine {
+            pieces: joined.collect(),
+        }
+    }
+
+    /// The first rows below `covered` without codes, at most `rows` of them.
+    pub(crate) fn gap(&self, covered: u32, rows: u32) -> Option<(u32, u32)> {
+        let mut from = 0;
+        for piece in &self.pieces {
+            if piece.first_row > from {
+                break;
+            }
+            from = from.max(piece.end_row);
+        }
+        let next = self.pieces.iter().find(|piece| piece.first_row >= from);
+        let end = next.map_or(covered, |piece| piece.first_row.min(covered));
+        (from < end).then(|| (from, end.min(from.saturating_add(rows))))
+    }
+
+    /// Bytes that the codes take.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.memory_bytes()).sum()
+    }
+}

@@ -1,0 +1,368 @@
+//! The index of a collection as searches see it, and the document that names its files.
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use nearfield_model::{Error, Metric, Result};
+use serde::{Deserialize, Serialize};
+
+use super::Rotation;
+use super::calibration::Calibration;
+use super::fine::{Fine, Piece};
+use super::model::Model;
+use super::model_file;
+use super::segment::{Extent, Segment, Workshop, segment_path};
+use crate::document;
+use crate::io::Io;
+use crate::log::file::corruption;
+use crate::log::writer::Place;
+use crate::storage;
+
+const MAGIC: [u8; 8] = *b"NFINDEX\0";
+const FILE_NAME: &str = "index.manifest";
+
+/// What an index is at one moment. It never changes; each step of the work makes another.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Live {
+    /// The epochs that are in use, oldest first: at most two.
+    pub(crate) epochs: Vec<Epoch>,
+    /// In the order of their rows, without gaps from row 0 on.
+    pub(crate) segments: Vec<Arc<Segment>>,
+}
+
+/// A trained model and how recall is translated for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Epoch {
+    pub(crate) model: Arc<Model>,
+    pub(crate) calibration: Arc<Calibration>,
+}
+
+impl Live {
+    /// The rows before this one are covered by segments.
+    pub(crate) fn covered(&self) -> u32 {
+        self.segments.last().map_or(0, |last| last.extent.end_row)
+    }
+
+    /// The epoch that new segments are of.
+    pub(crate) fn newest(&self) -> Option<&Epoch> {
+        self.epochs.last()
+    }
+
+    /// The segments of an epoch.
+    pub(crate) fn segments_of(&self, epoch: u64) -> impl Iterator<Item = &Segment> {
+        let segments = self.segments.iter().map(|segment| &**segment);
+        segments.filter(move |segment| segment.extent.epoch == epoch)
+    }
+
+    /// The model of a segment.
+    pub(crate) fn model_of(&self, segment: &Segment) -> Option<&Arc<Model>> {
+        let epoch = segment.extent.epoch;
+        let models = self.epochs.iter().map(|epoch| &epoch.model);
+        models.into_iter().find(|model| model.epoch == epoch)
+    }
+
+    fn to_record(&self, next_number: u64) -> Record {
+        Record {
+            next_number,
+            epochs: self
+                .epochs
+                .iter()
+                .map(|epoch| EpochRecord {
+                    epoch: epoch.model.epoch,
+                    calibration: Calibration::clone(&epoch.calibration),
+                })
+                .collect(),
+            segments: self.segments.iter().map(|segment| segment.extent).collect(),
+        }
+    }
+}
+
+/// What the index's document says.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Record {
+    /// No segment has had this number yet.
+    next_number: u64,
+    epochs: Vec<EpochRecord>,
+    segments: Vec<Extent>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct EpochRecord {
+    epoch: u64,
+    calibration: Calibration,
+}
+
+/// The index of a collection.
+#[derive(Debug)]
+pub(crate) struct Index {
+    live: ArcSwap<Live>,
+    /// 8-bit codes, if they are kept.
+    fine: ArcSwap<Fine>,
+    /// Held while 8-bit codes are added.
+    adding: Mutex<()>,
+    /// The number of the next segment; held while the document changes.
+    next_number: Mutex<u64>,
+    /// Rows of the batch under way that are coded.
+    pub(crate) progress: AtomicU32,
+    /// The last write, plus one, after which nothing was left to do.
+    pub(crate) settled: AtomicU64,
+    /// Microseconds that writers waited for the index.
+    pub(crate) delayed_us: AtomicU64,
+    fault: Mutex<Option<Error>>,
+    /// Held by whoever replaces segments.
+    work: Mutex<()>,
+}
+
+impl Index {
+    /// Lets nobody else replace segments as long as it is held.
+    pub(crate) fn working(&self) -> MutexGuard<'_, ()> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The index as it is now.
+    pub(crate) fn live(&self) -> Arc<Live> {
+        self.live.load_full()
+    }
+
+    /// The 8-bit codes that there are now.
+    pub(crate) fn fine(&self) -> Arc<Fine> {
+        self.fine.load_full()
+    }
+
+    /// Adds 8-bit codes.
+    pub(crate) fn add_fine(&self, piece: Piece) {
+        let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        let fine = self.fine.load().with(piece);
+        self.fine.store(Arc::new(fine));
+    }
+
+    /// Why the last piece of work on the index failed, if it did.
+    pub(crate) fn fault(&self) -> Option<Error> {
+        self.fault
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Notes how a piece of work on the index ended.
+    pub(crate) fn note(&self, fault: Option<Error>) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// Opens the index whose files lie beside the log, up to row `rows`: what cannot be used is
+    /// left out and made again. With `repair`, files that are not in use are removed.
+    ///
+    /// # Errors
+    /// `Storage` if files are there and cannot be read.
+    pub(crate) fn open(
+        place: &Place,
+        metric: Metric,
+        rotation: &Arc<Rotation>,
+        rows: u32,
+        repair: bool,
+    ) -> Result<Index> {
+        let io = &*place.io;
+        let path = document_path(&place.directory);
+        let mut fault = None;
+        let record = match document::load::<Record>(io, &path, &MAGIC) {
+            Ok(record) => record.unwrap_or_default(),
+            Err(error) => {
+                fault = Some(error);
+                Record::default()
+            }
+        };
+        let mut live = Live::default();
+        for EpochRecord { epoch, calibration } in record.epochs {
+            match model_file::read(
+                io,
+                &place.directory,
+                &place.collection,
+                epoch,
+                metric,
+                rotation,
+            ) {
+                Ok(model) => live.epochs.push(Epoch {
+                    model: Arc::new(model),
+                    calibration: Arc::new(calibration),
+                }),
+                Err(error) => fault = Some(error),
+            }
+        }
+        for extent in record.segments {
+            let epochs = live.epochs.iter();
+            let model = epochs
+                .map(|epoch| &epoch.model)
+                .find(|model| model.epoch == extent.epoch);
+            // Segments follow on each other: what is behind one that is lost is made again too.
+            let Some(model) = model else { break };
+            if extent.first_row != live.covered() || extent.end_row > rows {
+                fault = Some(corruption(&path, 0, "the list of segments"));
+                break;
+            }
+            let opened = Segment::open(
+                io,
+                &place.directory,
+                &place.collection,
+                extent,
+                model.lists(),
+                model.padded(),
+            );
+            match opened {
+                Ok(segment) => live.segments.push(Arc::new(segment)),
+                Err(error) => {
+                    fault = Some(error);
+                    break;
+                }
+            }
+        }
+        let index = Index {
+            next_number: Mutex::new(record.next_number.max(1)),
+            live: ArcSwap::from_pointee(live),
+            fine: ArcSwap::default(),
+            adding: Mutex::new(()),
+            progress: AtomicU32::new(0),
+            settled: AtomicU64::new(0),
+            delayed_us: AtomicU64::new(0),
+            fault: Mutex::new(fault),
+            work: Mutex::new(()),
+        };
+        if repair {
+            index.remove_leftovers(place)?;
+        }
+        Ok(index)
+    }
+
+    /// Removes segments and models that are not in use.
+    fn remove_leftovers(&self, place: &Place) -> Result<()> {
+        let io = &*place.io;
+        let live = self.live();
+        let directory = &place.directory;
+        let names = io
+            .list(directory)
+            .map_err(|error| storage::error("list", directory, &error))?;
+        let mut in_use: Vec<PathBuf> = live.segments.iter().map(|s| s.path.clone()).collect();
+        let epochs = live.epochs.iter();
+        in_use.extend(epochs.map(|epoch| model_file::path(directory, epoch.model.epoch)));
+        for name in names {
+            let path = directory.join(&name);
+            let is_ours = name.ends_with(".segment") || name.ends_with(".model");
+            if is_ours && !in_use.contains(&path) {
+                io.remove(&path)
+                    .map_err(|error| storage::error("remove", &path, &error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A number for a new segment.
+    pub(crate) fn take_number(&self) -> u64 {
+        let mut next = self
+            .next_number
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *next += 1;
+        *next - 1
+    }
+
+    /// Changes the index: the document on disk first, then what searches see. Files that are
+    /// not named any more are removed. Everything that the new state names must be on disk.
+    pub(crate) fn change(
+        &self,
+        place: &Place,
+        change: impl FnOnce(&mut Live) -> Result<()>,
+    ) -> Result<()> {
+        let next_number = self
+            .next_number
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let before = self.live();
+        let mut after = Live::clone(&before);
+        change(&mut after)?;
+        let io = &*place.io;
+        let path = document_path(&place.directory);
+        document::save(io, &path, &MAGIC, &after.to_record(*next_number))?;
+        let after = Arc::new(after);
+        self.live.store(after.clone());
+        let kept: Vec<u64> = after.segments.iter().map(|s| s.extent.number).collect();
+        for segment in &before.segments {
+            if !kept.contains(&segment.extent.number) {
+                // What cannot be removed now is removed at the next opening.
+                let _leftover = io.remove(&segment.path);
+            }
+        }
+        for epoch in &before.epochs {
+            let number = epoch.model.epoch;
+            if !after.epochs.iter().any(|e| e.model.epoch == number) {
+                let _leftover = io.remove(&model_file::path(&place.directory, number));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the document and the files of `live`, as far as they cover rows before `rows`,
+    /// into another folder; gives their bytes.
+    pub(crate) fn copy_to(&self, io: &dyn Io, directory: &Path, rows: u32) -> Result<u64> {
+        let mut live = Live::clone(&self.live());
+        if live.epochs.is_empty() {
+            return Ok(0);
+        }
+        live.segments
+            .retain(|segment| segment.extent.end_row <= rows);
+        let mut bytes = 0;
+        for epoch in &live.epochs {
+            // The file may be gone meanwhile, so the model is written anew.
+            bytes += model_file::write(io, directory, &epoch.model.mark, &epoch.model)?;
+        }
+        for segment in &live.segments {
+            let to = segment_path(directory, segment.extent.number);
+            bytes += crate::collection::snapshot::copy_open(
+                io,
+                &*segment.file,
+                &segment.path,
+                &to,
+                u64::MAX,
+            )?;
+        }
+        let next_number = *self
+            .next_number
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        document::save(
+            io,
+            &document_path(directory),
+            &MAGIC,
+            &live.to_record(next_number),
+        )?;
+        Ok(bytes)
+    }
+
+    /// Bytes of memory that the index takes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let live = self.live();
+        let models = live.epochs.iter().map(|epoch| epoch.model.memory_bytes());
+        let segments = live.segments.iter().map(|segment| segment.memory_bytes());
+        models.sum::<usize>() + segments.sum::<usize>() + self.fine.load().memory_bytes()
+    }
+
+    /// Adds to the time that writers waited.
+    pub(crate) fn delayed(&self, time: std::time::Duration) {
+        self.delayed_us
+            .fetch_add(time.as_micros() as u64, Ordering::Relaxed);
+    }
+}
+
+/// Where segments of an epoch are made.
+pub(crate) fn workshop<'a>(place: &'a Place, model: &Model) -> Workshop<'a> {
+    Workshop {
+        io: &*place.io,
+        directory: &place.directory,
+        mark: &place.collection,
+        lists: model.lists(),
+        padded: model.padded(),
+    }
+}
+
+fn document_path(directory: &Path) -> PathBuf {
+    directory.join(FILE_NAME)
+}

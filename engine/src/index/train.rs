@@ -1,0 +1,189 @@
+//! Training: k-means (Lloyd) on a sample, first into cells, then each cell into lists.
+use std::sync::Arc;
+
+use nearfield_model::Metric;
+
+use super::Rotation;
+use super::model::{LISTS_MAX, Model};
+use super::random::SplitMix;
+use crate::kernel::{Floats, Kernel, TILE, fill_tiles};
+
+/// Sampled rows per list.
+const SAMPLE_PER_LIST: usize = 16;
+/// Rows of a sample, at most.
+const SAMPLE_ROWS_MAX: usize = 1 << 16;
+/// Rounds of k-means for cells, and for the lists of one.
+const CELL_ROUNDS: usize = 6;
+const LIST_ROUNDS: usize = 8;
+/// Up to so many lists share one cell, as comparing with all of them is quick.
+const LISTS_PER_MODEL_SINGLE: usize = 256;
+/// Rows that are compared with all centres at a time.
+const STEP_ROWS: usize = 512;
+
+/// Lists for a collection of so many rows, when about `rows_per_list` belong into each.
+pub(crate) fn lists_for(rows: u64, rows_per_list: u64) -> usize {
+    let lists = usize::try_from(rows / rows_per_list.max(1)).unwrap_or(LISTS_MAX);
+    lists.next_multiple_of(TILE).clamp(TILE, LISTS_MAX)
+}
+
+/// Rows to sample for so many lists.
+pub(crate) fn sample_for(lists: usize) -> usize {
+    (lists * SAMPLE_PER_LIST).min(SAMPLE_ROWS_MAX)
+}
+
+/// What a model is made for.
+#[derive(Clone, Debug)]
+pub(crate) struct Purpose {
+    /// The collection.
+    pub(crate) mark: [u8; 16],
+    pub(crate) epoch: u64,
+    pub(crate) trained_rows: u64,
+    pub(crate) metric: Metric,
+    pub(crate) rotation: Arc<Rotation>,
+    /// Lists wanted, a multiple of [`TILE`]; the model may have some more.
+    pub(crate) lists: usize,
+}
+
+/// Trains a model on `sample` (rotated rows of `padded` components; at least one). The same
+/// sample and purpose give the same model.
+pub(crate) fn train(purpose: Purpose, sample: &[f32]) -> Model {
+    let padded = purpose.rotation.padded();
+    let kernel = purpose.rotation.kernel();
+    let mut random = SplitMix(purpose.epoch);
+    let tiles = (purpose.lists / TILE).max(1);
+    let cells = if purpose.lists <= LISTS_PER_MODEL_SINGLE {
+        1
+    } else {
+        tiles
+    };
+    let (centres, cell_of) = kmeans(sample, padded, cells, CELL_ROUNDS, kernel, &mut random);
+    let rows = sample.len() / padded;
+    let mut members: Vec<Vec<u32>> = vec![Vec::new(); cells];
+    for (row, cell) in cell_of.into_iter().enumerate() {
+        members[cell as usize].push(row as u32);
+    }
+    let mut centroids = Vec::with_capacity(tiles * TILE * padded);
+    let mut cell_ends = Vec::with_capacity(cells);
+    let mut own = Vec::new();
+    for members in &members {
+        let share = (members.len() * tiles + rows / 2) / rows.max(1);
+        let room = LISTS_MAX / TILE - (cells - 1 - cell_ends.len());
+        let made = centroids.len() / padded / TILE;
+        let lists = share.max(1).min(room - made) * TILE;
+        own.clear();
+        for row in members {
+            own.extend_from_slice(&sample[*row as usize * padded..][..padded]);
+        }
+        let (lists, _) = kmeans(&own, padded, lists, LIST_ROUNDS, kernel, &mut random);
+        centroids.extend_from_slice(&lists);
+        cell_ends.push((centroids.len() / padded / TILE) as u32);
+    }
+    Model::new(
+        purpose.mark,
+        purpose.epoch,
+        purpose.trained_rows,
+        purpose.metric,
+        purpose.rotation,
+        Floats::from(&centroids[..]),
+        centres,
+        cell_ends,
+    )
+}
+
+/// `count` centres of `rows`, and the centre of each row.
+fn kmeans(
+    rows: &[f32],
+    padded: usize,
+    count: usize,
+    rounds: usize,
+    kernel: &'static Kernel,
+    random: &mut SplitMix,
+) -> (Floats, Vec<u32>) {
+    let there = rows.len() / padded;
+    let row = |number: usize| &rows[number * padded..][..padded];
+    let mut centres = Floats::zeros(count * padded);
+    if there == 0 {
+        return (centres, Vec::new());
+    }
+    // Distinct rows as long as there are enough: a partial shuffle.
+    let mut order: Vec<u32> = (0..there as u32).collect();
+    for (number, centre) in centres.chunks_exact_mut(padded).enumerate() {
+        let number = number % there;
+        let other = number + random.below(there - number);
+        order.swap(number, other);
+        centre.copy_from_slice(row(order[number] as usize));
+    }
+    let mut nearest = vec![0; there];
+    if count == 1 {
+        mean_of(rows, padded, &mut centres);
+        return (centres, nearest);
+    }
+    for round in 0..rounds {
+        assign(rows, padded, &centres, kernel, &mut nearest);
+        if round + 1 == rounds {
+            break;
+        }
+        let mut sums = vec![0.0_f64; count * padded];
+        let mut sizes = vec![0_u32; count];
+        for (number, centre) in nearest.iter().enumerate() {
+            let centre = *centre as usize;
+            sizes[centre] += 1;
+            for (sum, value) in sums[centre * padded..][..padded]
+                .iter_mut()
+                .zip(row(number))
+            {
+                *sum += f64::from(*value);
+            }
+        }
+        for (number, centre) in centres.chunks_exact_mut(padded).enumerate() {
+            if sizes[number] == 0 {
+                centre.copy_from_slice(row(random.below(there)));
+                continue;
+            }
+            let share = 1.0 / f64::from(sizes[number]);
+            for (value, sum) in centre.iter_mut().zip(&sums[number * padded..][..padded]) {
+                *value = (sum * share) as f32;
+            }
+        }
+    }
+    (centres, nearest)
+}
+
+fn mean_of(rows: &[f32], padded: usize, centre: &mut Floats) {
+    let mean = super::centroid(rows.chunks_exact(padded).map(|row| (row, 1.0)), padded);
+    centre[..padded].copy_from_slice(&mean);
+}
+
+/// The nearest centre of each row; the first of those that are equally near.
+fn assign(
+    rows: &[f32],
+    padded: usize,
+    centres: &Floats,
+    kernel: &'static Kernel,
+    nearest: &mut [u32],
+) {
+    let tiles = fill_tiles(centres.chunks_exact(padded), padded);
+    let squares: Vec<f32> = centres
+        .chunks_exact(padded)
+        .map(|centre| kernel.dot(centre, centre))
+        .collect();
+    let width = tiles.len() / padded;
+    let mut products = vec![0.0; STEP_ROWS * width];
+    for (rows, nearest) in rows
+        .chunks(STEP_ROWS * padded)
+        .zip(nearest.chunks_mut(STEP_ROWS))
+    {
+        let products = &mut products[..nearest.len() * width];
+        kernel.tile_products(rows, padded, &tiles, products);
+        for (nearest, products) in nearest.iter_mut().zip(products.chunks_exact(width)) {
+            let mut best = (f32::INFINITY, 0);
+            for ((product, squared), centre) in products.iter().zip(&squares).zip(0..) {
+                let key = squared - 2.0 * product;
+                if key < best.0 {
+                    best = (key, centre);
+                }
+            }
+            *nearest = best.1;
+        }
+    }
+}
