@@ -24,6 +24,7 @@ mod statistics;
 mod store;
 mod threads;
 mod verify;
+mod wait;
 mod workload;
 
 pub use command::{Program, run};

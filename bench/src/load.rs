@@ -7,7 +7,8 @@ use nearfield::{Batch, Collection, Database, Durability, MetadataColumn};
 use crate::Result;
 use crate::matching::{Matching, write_metadata};
 use crate::set::Set;
-use crate::store;
+use crate::store::{self, Engine};
+use crate::wait::wait_encoded;
 
 const BATCH: usize = 1_000;
 
@@ -15,11 +16,12 @@ const BATCH: usize = 1_000;
 /// waits for their codes.
 pub(crate) fn load(
     path: &Path,
+    engine: Engine,
     set: &Set,
     rows: usize,
     fields: &[&Matching],
 ) -> Result<(Database, Collection)> {
-    let (database, collection) = store::create(path, set.base.dimension(), set.metric)?;
+    let (database, collection) = store::create(path, engine, set.base.dimension(), set.metric)?;
     let mut scratch = Vec::new();
     for first in (0..rows).step_by(BATCH) {
         let end = (first + BATCH).min(rows);
@@ -35,7 +37,7 @@ pub(crate) fn load(
         }
         collection.upsert(batch).durability(Durability::Os).run()?;
     }
-    store::wait_encoded(&collection)?;
+    wait_encoded(&collection)?;
     collection.flush()?;
     Ok((database, collection))
 }

@@ -11,9 +11,12 @@ use crate::clock::{micros, process_cpu, thread_cpu};
 use crate::ground::{Ground, LIMIT, rows_of};
 use crate::npy::Matrix;
 use crate::set::Set;
-use crate::statistics::mean;
+use crate::statistics::{Spread, mean};
 use crate::threads::join;
 
+/// A recall that falls short of what was asked for by more than this is missed.
+const SHORTFALL: f64 = 0.01;
+const MISSED: &str = "MISSED";
 /// Queries of one call, at most.
 const QUERIES_MAX: usize = 10_000;
 
@@ -174,6 +177,23 @@ pub(crate) fn together(
     answers.seconds = start.elapsed().as_secs_f64();
     answers.cpu = process_cpu() - cpu;
     Ok(answers)
+}
+
+/// The mark of a recall that was missed, over all rounds; else nothing.
+pub(crate) fn missed(asked: f64, got: impl IntoIterator<Item = f64>) -> &'static str {
+    if asked - Spread::of(got).median > SHORTFALL {
+        MISSED
+    } else {
+        ""
+    }
+}
+
+/// What a report says of the marks.
+pub(crate) fn missed_note<'m>(marks: impl IntoIterator<Item = &'m str>) -> String {
+    let (missed, all) = marks.into_iter().fold((0, 0), |(missed, all), mark| {
+        (missed + usize::from(mark == MISSED), all + 1)
+    });
+    format!("recalls missed by more than {SHORTFALL}: {missed} of {all}")
 }
 
 /// A search that went on beside other work.

@@ -23,9 +23,10 @@ use crate::resident::anonymous_bytes;
 use crate::searches::{Ask, Beside, one_by_one};
 use crate::set::{Set, Source};
 use crate::statistics::{mean, percentile};
-use crate::store::{self, Indexed, Patience, wait_indexed};
+use crate::store::{self, Engine};
 use crate::threads::join;
 use crate::verify::{check_count, check_points, sample};
+use crate::wait::{Indexed, Patience, wait_settled};
 use crate::workload::Points;
 use schedule::{Schedule, State, Step};
 
@@ -67,6 +68,8 @@ pub(crate) struct Churn {
     /// every so many seconds; 0 never asks
     #[arg(long, default_value_t = 1.0)]
     compact_every: f64,
+    #[command(flatten)]
+    engine: Engine,
     #[command(flatten)]
     patience: Patience,
     /// The folder to work in, on a disk; by default where this program is
@@ -142,8 +145,8 @@ impl Churn {
         }
         let base_bytes = anonymous_bytes();
         let path = place.fresh("store")?;
-        let (database, collection) = load(&path, &set, points, &[])?;
-        let before = wait_indexed(&collection, self.patience)?;
+        let (database, collection) = load(&path, self.engine, &set, points, &[])?;
+        let before = wait_settled(&collection, self.patience)?;
         let bench = Bench {
             churn: self,
             path: &path,
@@ -155,20 +158,20 @@ impl Churn {
         let mut state = State::new(points);
         let mut looks = vec![bench.look_at_rest("before", 0, &state)?];
         let steps = bench.churn(&schedule, &mut state, &mut looks)?;
-        let after = wait_indexed(&collection, self.patience)?;
+        let after = wait_settled(&collection, self.patience)?;
         looks.push(bench.look_at_rest("after", steps, &state)?);
         verify(&collection, &set, &state, points)?;
         let compactions = std::mem::take(&mut *lock(&bench.shared.compactions));
         drop(bench);
         drop((collection, database));
-        let database = store::open(&path, None)?;
+        let database = store::open(&path, self.engine)?;
         verify(&store::collection(&database)?, &set, &state, points)?;
         drop(database);
 
         let recalls = recalls(&set, points, &schedule, &looks);
         report.push(self.series(&set, &looks, &recalls, base_bytes));
         report.push(summary(&looks, &recalls, base_bytes, &compactions));
-        notes(&mut report, before, after);
+        notes(&mut report, &before, &after);
         Ok(report)
     }
 
@@ -248,7 +251,7 @@ fn summary(looks: &[Look], recalls: &[f64], base_bytes: u64, compactions: &[Dura
     table
 }
 
-fn notes(report: &mut Report, before: Indexed, after: Indexed) {
+fn notes(report: &mut Report, before: &Indexed, after: &Indexed) {
     report.note(format!("before: {before}"));
     report.note(format!("after: {after}"));
     report.note(format!(

@@ -14,11 +14,12 @@ use crate::machine::Machine;
 use crate::matching::{Matching, SHARES};
 use crate::place::Place;
 use crate::report::{Cell, Report, Table};
-use crate::searches::{Answers, Ask, one_by_one};
+use crate::searches::{Answers, Ask, missed, missed_note, one_by_one};
 use crate::set::{Set, Source};
 use crate::statistics::percentile;
-use crate::store::{Patience, wait_indexed};
+use crate::store::Engine;
 use crate::verify::{ROWS_CHECKED, verify_rows};
+use crate::wait::{Patience, wait_settled};
 use crate::workload::Points;
 
 /// One query in so many is told apart as nearest to the region that matches, or farthest.
@@ -40,6 +41,8 @@ pub(crate) struct Filtered {
     seconds: f64,
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    #[command(flatten)]
+    engine: Engine,
     #[command(flatten)]
     patience: Patience,
     /// The folder to work in, on a disk; by default where this program is
@@ -94,8 +97,14 @@ impl Filtered {
         set.check_queries()?;
         let cases = cases(&set);
         let fields: Vec<&Matching> = cases.iter().map(|case| &case.field).collect();
-        let (database, collection) = load(&place.fresh("store")?, &set, set.base.len(), &fields)?;
-        let indexed = wait_indexed(&collection, self.patience)?;
+        let (database, collection) = load(
+            &place.fresh("store")?,
+            self.engine,
+            &set,
+            set.base.len(),
+            &fields,
+        )?;
+        let indexed = wait_settled(&collection, self.patience)?;
         let points = Points {
             string_ids: false,
             metadata: true,
@@ -125,6 +134,7 @@ impl Filtered {
         let title = format!("{}, {queries} queries, one per call, {threads}", set.size());
         report.push(table(title, &legs));
         report.note(indexed.to_string());
+        report.note(missed_note(legs.iter().map(Leg::missed)));
         report.note("each hit was checked to match");
         report.note(ROWS_CHECKED);
         drop((collection, database));
@@ -212,6 +222,12 @@ impl<'a> Leg<'a> {
     }
 }
 
+impl Leg<'_> {
+    fn missed(&self) -> &'static str {
+        missed(self.recall, self.rounds.iter().map(|round| round.recall))
+    }
+}
+
 impl Case {
     /// # Errors
     /// If a hit does not match.
@@ -240,6 +256,7 @@ fn table(title: String, legs: &[Leg<'_>]) -> Table {
         "p99 us",
         "recall@10, nearest tenth of queries",
         "recall@10, farthest tenth",
+        "missed",
     ];
     let mut table = Table::new(title, &columns);
     for leg in legs {
@@ -266,6 +283,7 @@ fn table(title: String, legs: &[Leg<'_>]) -> Table {
             over(&|round| percentile(&round.latencies_us, 0.99)),
             of_region(&|round| round.recall_near),
             of_region(&|round| round.recall_far),
+            leg.missed().into(),
         ]);
     }
     table

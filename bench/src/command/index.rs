@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use nearfield::{Collection, Durability};
+use nearfield::{Collection, Description, Durability, IndexDescription};
 use serde::Serialize;
 
 use crate::Result;
-use crate::clock::{micros, millis, process_cpu, timed};
+use crate::clock::{micros, millis, process_cpu};
 use crate::disk::Usage;
 use crate::ground::Ground;
 use crate::machine::Machine;
@@ -20,9 +20,10 @@ use crate::rows::NOISE_STEPS;
 use crate::searches::{Ask, Beside, Seen, one_by_one};
 use crate::set::{Set, Source};
 use crate::statistics::{Spread, counts_in, ends_after, fewest_in, percentile};
-use crate::store::{self, Indexed, Patience, wait_indexed};
+use crate::store::{self, Engine};
 use crate::threads::join;
 use crate::verify::{ROWS_CHECKED, verify_rows};
+use crate::wait::{Indexed, Patience, settle, wait_indexed};
 use crate::workload::{Columns, Durabilities, Points, name};
 
 /// Rows that have been acknowledged when the tail has first filled.
@@ -60,6 +61,8 @@ pub(crate) struct Index {
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     #[command(flatten)]
+    engine: Engine,
+    #[command(flatten)]
     patience: Patience,
     /// The folder to work in, on a disk; by default where this program is
     #[arg(long)]
@@ -72,14 +75,34 @@ pub(crate) struct Index {
 /// What one run took.
 struct Leg {
     written: Written,
-    /// From the last acknowledgement to the end of the wait for the index.
-    waited: Duration,
-    indexed: Indexed,
-    /// All threads but the one that searches, up to the end of the wait.
-    cpu: Duration,
+    waited: Waited,
+    /// What the store said of itself at rest.
+    told: Description,
     open: Usage,
     closed: Usage,
     searches: Option<Searches>,
+}
+
+/// The wait for the index after the last batch. CPU times are those of all threads but the one
+/// that searches, from the first batch on.
+struct Waited {
+    /// Until it covered the rows; nothing if it did not.
+    indexed: Option<Duration>,
+    indexed_cpu: Duration,
+    /// Until nothing was left to do.
+    settled: Option<Duration>,
+    settled_cpu: Duration,
+    end: Indexed,
+}
+
+impl Waited {
+    fn without_cpu(self, other: Duration) -> Waited {
+        Waited {
+            indexed_cpu: self.indexed_cpu.saturating_sub(other),
+            settled_cpu: self.settled_cpu.saturating_sub(other),
+            ..self
+        }
+    }
 }
 
 /// The writing of all batches.
@@ -96,6 +119,8 @@ struct Written {
 struct Searches {
     during_us: Vec<f64>,
     during_rate: f64,
+    /// p99 of the second in which it was highest; nothing if ingest took less than a second.
+    worst_second_us: Option<f64>,
     rest_us: Vec<f64>,
     rest_rate: f64,
     recall: f64,
@@ -162,25 +187,25 @@ impl Index {
         ground: Option<&Ground>,
         series: &mut Option<(&mut Series, &str)>,
     ) -> Result<Leg> {
-        let (database, collection) = store::create(path, set.base.dimension(), set.metric)?;
+        let (database, collection) =
+            store::create(path, self.engine, set.base.dimension(), set.metric)?;
         let ask = Ask::new(RECALL, None);
         let beside = Beside::new(&collection, &set.queries, ask);
         let stop = AtomicBool::new(false);
         let watching = AtomicBool::new(series.is_some());
-        let (written, waited, cpu, searched, seconds) = std::thread::scope(|scope| {
+        let (written, waited, searched, seconds) = std::thread::scope(|scope| {
             let searcher = ground.map(|_| scope.spawn(|| beside.run(&stop)));
             let watcher = scope.spawn(|| watch(&collection, &watching));
             let cpu = process_cpu();
             let written = write(&collection, set, columns, durability, &stop);
             stop.store(true, Ordering::Relaxed);
-            let waited = timed(|| wait_indexed(&collection, self.patience));
-            let cpu = process_cpu() - cpu;
-            watching.store(false, Ordering::Relaxed);
             let searched = searcher.map_or(Ok(Duration::ZERO), join);
-            (written, waited, cpu, searched, join(watcher))
+            let waited = self.wait(&collection, cpu);
+            watching.store(false, Ordering::Relaxed);
+            (written, waited, searched, join(watcher))
         });
-        let (searched, written, seconds) = (searched?, written?, seconds?);
-        let (indexed, waited) = (waited.0?, waited.1);
+        // What stopped the searches stopped the writing, and says why.
+        let (searched, written, waited, seconds) = (searched?, written?, waited?, seconds?);
         let seen = beside.take();
         if let Some((series, label)) = series {
             series.add(label, &written, &seconds, &seen, columns);
@@ -191,6 +216,7 @@ impl Index {
                 let rest = one_by_one(&collection, &set.queries, ask, 1, time)?;
                 Some(Searches {
                     during_rate: seen.len() as f64 / written.seconds(),
+                    worst_second_us: worst_second(&written, &seen),
                     during_us: seen.iter().map(|search| search.latency_us).collect(),
                     rest_rate: rest.rate(),
                     recall: rest.recall(set, ground),
@@ -199,20 +225,35 @@ impl Index {
             }
             None => None,
         };
+        let told = collection.describe()?;
         collection.flush()?;
         let open = Usage::of(path)?;
         drop((collection, database));
         let closed = Usage::of(path)?;
-        let database = store::open(path, None)?;
+        let database = store::open(path, self.engine)?;
         verify_rows(&store::collection(&database)?, self.points, set)?;
         Ok(Leg {
             written,
-            waited,
-            indexed,
-            cpu: cpu.saturating_sub(searched),
+            waited: waited.without_cpu(searched),
+            told,
             open,
             closed,
             searches,
+        })
+    }
+
+    /// Waits for the index; `cpu` is the CPU time before the first batch.
+    fn wait(&self, collection: &Collection, cpu: Duration) -> Result<Waited> {
+        let start = Instant::now();
+        let indexed = wait_indexed(collection, self.patience)?;
+        let (time, indexed_cpu) = (start.elapsed(), process_cpu() - cpu);
+        let end = settle(collection, self.patience, &indexed)?;
+        Ok(Waited {
+            indexed: indexed.is_full().then_some(time),
+            indexed_cpu,
+            settled: (!end.is_late()).then(|| start.elapsed()),
+            settled_cpu: process_cpu() - cpu,
+            end,
         })
     }
 
@@ -224,7 +265,9 @@ impl Index {
                 "acknowledged, vectors/s",
                 "to fully indexed, vectors/s",
                 "fully indexed after the last batch, s",
+                "settled, s",
                 "CPU us/vector",
+                "CPU us/vector, settled",
                 "p50 ms/batch",
                 "p99 ms/batch",
                 "max ms/batch",
@@ -250,6 +293,17 @@ impl Index {
                 "all, before closing",
             ],
         );
+        let mut index = Table::new(
+            "the index at rest",
+            &[
+                "leg",
+                "epochs",
+                "lists",
+                "segments",
+                "bytes of segments per vector",
+                "writers were slowed, s",
+            ],
+        );
         let mut searches = Table::new(
             format!("searches at recall {RECALL}, 1 thread"),
             &[
@@ -257,11 +311,13 @@ impl Index {
                 "queries/s during ingest",
                 "p50 us during ingest",
                 "p99 us during ingest",
+                "p99 us in the worst second",
                 "queries/s at rest",
                 "p50 us at rest",
                 "p99 us at rest",
                 "p50, times that at rest",
                 "p99, times that at rest",
+                "worst second's p99, times",
                 "recall@10 at rest",
             ],
         );
@@ -270,15 +326,18 @@ impl Index {
             let name = || Cell::from(name(*durability));
             let over = |of: &dyn Fn(&Leg) -> f64| Cell::spread(legs.iter().map(of));
             let known = |of: &dyn Fn(&Leg) -> Option<f64>| Cell::spread(legs.iter().filter_map(of));
-            let indexed =
-                |of: &dyn Fn(&Leg) -> f64| known(&|leg| leg.indexed.is_full().then(|| of(leg)));
             let call = |share: f64| over(&|leg| percentile(&leg.written.calls_ms, share));
             speed.row(vec![
                 name(),
                 over(&|leg| vectors / leg.written.seconds()),
-                indexed(&|leg| vectors / (leg.written.seconds() + leg.waited.as_secs_f64())),
-                indexed(&|leg| leg.waited.as_secs_f64()),
-                over(&|leg| micros(leg.cpu) / vectors),
+                known(&|leg| {
+                    let waited = leg.waited.indexed?.as_secs_f64();
+                    Some(vectors / (leg.written.seconds() + waited))
+                }),
+                known(&|leg| Some(leg.waited.indexed?.as_secs_f64())),
+                known(&|leg| Some(leg.waited.settled?.as_secs_f64())),
+                over(&|leg| micros(leg.waited.indexed_cpu) / vectors),
+                over(&|leg| micros(leg.waited.settled_cpu) / vectors),
                 call(0.5),
                 call(0.99),
                 call(1.0),
@@ -301,8 +360,21 @@ impl Index {
                 bytes(&|leg| leg.closed.other),
                 bytes(&|leg| leg.open.total()),
             ]);
-            let found = |of: &dyn Fn(&Searches) -> f64| {
-                Cell::spread(legs.iter().flat_map(|leg| &leg.searches).map(of))
+            let of_index = |of: &dyn Fn(&IndexDescription) -> f64| {
+                known(&|leg| leg.told.index.as_ref().map(of))
+            };
+            index.row(vec![
+                name(),
+                of_index(&|index| index.epoch as f64),
+                of_index(&|index| index.lists as f64),
+                of_index(&|index| index.segments as f64),
+                of_index(&|index| index.bytes as f64 / vectors),
+                over(&|leg| leg.told.write_delay_us as f64 / 1e6),
+            ]);
+            let its = || legs.iter().flat_map(|leg| &leg.searches);
+            let found = |of: &dyn Fn(&Searches) -> f64| Cell::spread(its().map(of));
+            let worst = |of: &dyn Fn(&Searches, f64) -> f64| {
+                Cell::spread(its().filter_map(|its| Some(of(its, its.worst_second_us?))))
             };
             let during = |share: f64| move |its: &Searches| percentile(&its.during_us, share);
             let rest = |share: f64| move |its: &Searches| percentile(&its.rest_us, share);
@@ -312,16 +384,19 @@ impl Index {
                 found(&|its| its.during_rate),
                 found(&during(0.5)),
                 found(&during(0.99)),
+                worst(&|_, worst_us| worst_us),
                 found(&|its| its.rest_rate),
                 found(&rest(0.5)),
                 found(&rest(0.99)),
                 found(&times(0.5)),
                 found(&times(0.99)),
+                worst(&|its, worst_us| worst_us / rest(0.99)(its)),
                 found(&|its| its.recall),
             ]);
         }
         report.push(speed);
         report.push(windows);
+        report.push(index);
         report.push(disk);
         if self.search {
             report.push(searches);
@@ -331,10 +406,11 @@ impl Index {
     fn notes(&self, set: &Set, legs: &[Vec<Leg>], report: &mut Report) {
         let legs = || legs.iter().flatten();
         // The worst of the rounds speaks for all.
-        if let Some(leg) = legs().max_by_key(|leg| leg.indexed.unindexed) {
-            report.note(leg.indexed.to_string());
+        let worst = legs().max_by_key(|leg| (leg.waited.end.is_late(), leg.waited.end.unindexed));
+        if let Some(leg) = worst {
+            report.note(leg.waited.end.to_string());
         }
-        if legs().any(|leg| !leg.indexed.is_full()) {
+        if legs().any(|leg| leg.waited.end.is_late()) {
             report.note("the CPU time is then that up to the end of the wait");
         }
         let (rows, pool) = (set.base.len(), set.base.pool_rows());
@@ -417,11 +493,25 @@ fn write(
     Ok(written)
 }
 
+/// The highest p99 of a second of the writing; what follows the last whole second counts with
+/// it. Early searches, of few rows, are many and fast, and hide others in the p99 of all.
+fn worst_second(written: &Written, seen: &[Seen]) -> Option<f64> {
+    let whole = written.ends.last()?.as_secs() as usize;
+    let mut seconds = vec![Vec::new(); whole];
+    for search in seen {
+        let second = search.end.duration_since(written.start).as_secs() as usize;
+        seconds
+            .get_mut(second.min(whole.checked_sub(1)?))?
+            .push(search.latency_us);
+    }
+    let each = seconds.iter().map(|latencies| percentile(latencies, 0.99));
+    each.max_by(f64::total_cmp)
+}
+
 /// What a collection said of itself at some moment.
 struct Second {
     at: Instant,
-    unindexed: u64,
-    unencoded: u64,
+    told: Description,
     cpu: Duration,
 }
 
@@ -432,11 +522,9 @@ fn watch(collection: &Collection, on: &AtomicBool) -> Result<Vec<Second>> {
     let mut next = Instant::now();
     while on.load(Ordering::Relaxed) {
         if Instant::now() >= next {
-            let description = collection.describe()?;
             seconds.push(Second {
                 at: Instant::now(),
-                unindexed: description.unindexed,
-                unencoded: description.unencoded,
+                told: collection.describe()?,
                 cpu: process_cpu(),
             });
             next += SERIES_STEP;
@@ -451,7 +539,7 @@ fn watch(collection: &Collection, on: &AtomicBool) -> Result<Vec<Second>> {
 struct Series(String);
 
 impl Series {
-    const HEADER: &str = "durability,round,second,acknowledged,rows,unindexed,unencoded,cpu_ms,\
+    const HEADER: &str = "durability,round,second,acknowledged,rows,unindexed,unencoded,epoch,older_epoch_rows,segments,write_delay_us,cpu_ms,\
                           searches,search_p50_us,search_p99_us\n";
 
     fn text(&self) -> String {
@@ -481,12 +569,17 @@ impl Series {
                 .filter(|search| from.at < search.end && search.end <= to.at)
                 .map(|search| search.latency_us)
                 .collect();
+            let index = to.told.index.clone().unwrap_or_default();
             let line = format_args!(
-                "{label},{},{},{rows},{},{},{:.1},{},{:.1},{:.1}",
+                "{label},{},{},{rows},{},{},{},{},{},{},{:.1},{},{:.1},{:.1}",
                 number + 1,
                 rows - before,
-                to.unindexed,
-                to.unencoded,
+                to.told.unindexed,
+                to.told.unencoded,
+                index.epoch,
+                index.older_epoch_rows,
+                index.segments,
+                to.told.write_delay_us,
                 millis(to.cpu.saturating_sub(from.cpu)),
                 latencies.len(),
                 percentile(&latencies, 0.5),

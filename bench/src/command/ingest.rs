@@ -14,8 +14,9 @@ use crate::machine::Machine;
 use crate::place::Place;
 use crate::report::{Cell, Report, Table};
 use crate::statistics::{fewest_in, percentile};
-use crate::store;
+use crate::store::{self, Engine};
 use crate::verify::verify;
+use crate::wait::wait_encoded;
 use crate::workload::{Columns, Durabilities, Points, Pool, name};
 
 /// Vectors per second in large batches, next to bare writes of the same bytes
@@ -151,16 +152,17 @@ impl Ingest {
         durability: Durability,
     ) -> Result<Leg> {
         let path = place.fresh("store")?;
-        let (database, collection) = store::create(&path, self.dim, Metric::Euclidean)?;
+        let (database, collection) =
+            store::create(&path, Engine::default(), self.dim, Metric::Euclidean)?;
         let cpu = process_cpu();
         let ends = store::upsert_all(&collection, columns, pool, durability)?;
-        let (outcome, encoded) = timed(|| store::wait_encoded(&collection));
+        let (outcome, encoded) = timed(|| wait_encoded(&collection));
         outcome?;
         let cpu = process_cpu() - cpu;
         let (outcome, flush) = timed(|| collection.flush());
         outcome?;
         let ((), close) = timed(|| drop((collection, database)));
-        let (outcome, reopen) = timed(|| store::open(&path, None));
+        let (outcome, reopen) = timed(|| store::open(&path, Engine::default()));
         verify(
             &store::collection(&outcome?)?,
             pool,

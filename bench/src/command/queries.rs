@@ -12,15 +12,13 @@ use crate::load::load;
 use crate::machine::Machine;
 use crate::place::Place;
 use crate::report::{Cell, Report, Table};
-use crate::searches::{Ask, one_by_one, together};
+use crate::searches::{Ask, missed, missed_note, one_by_one, together};
 use crate::set::Source;
-use crate::statistics::{Spread, percentile};
-use crate::store::{Patience, wait_indexed};
+use crate::statistics::percentile;
+use crate::store::Engine;
 use crate::verify::{ROWS_CHECKED, verify_rows};
+use crate::wait::{Patience, wait_settled};
 use crate::workload::Points;
-
-/// A recall that falls short by more than this is marked.
-const SHORTFALL: f64 = 0.01;
 
 /// Recall against queries per second
 #[derive(Args, Debug, Serialize)]
@@ -46,6 +44,8 @@ pub(crate) struct Queries {
     seconds: f64,
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    #[command(flatten)]
+    engine: Engine,
     #[command(flatten)]
     patience: Patience,
     /// The folder to work in, on a disk; by default where this program is
@@ -94,8 +94,14 @@ impl Queries {
             (_, Some(path)) => Ground::cached(&set, path)?,
             _ => Ground::of(&set, |_| true),
         };
-        let (database, collection) = load(&place.fresh("store")?, &set, set.base.len(), &[])?;
-        let indexed = wait_indexed(&collection, self.patience)?;
+        let (database, collection) = load(
+            &place.fresh("store")?,
+            self.engine,
+            &set,
+            set.base.len(),
+            &[],
+        )?;
+        let indexed = wait_settled(&collection, self.patience)?;
         verify_rows(&collection, Points::default(), &set)?;
 
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -138,11 +144,7 @@ impl Queries {
         let title = format!("{}, {} queries", set.size(), set.queries.rows());
         report.push(table(title, &legs));
         report.note(indexed.to_string());
-        let missed = legs.iter().filter(|leg| leg.is_missed()).count();
-        report.note(format!(
-            "recalls missed by more than {SHORTFALL}: {missed} of {}",
-            legs.len()
-        ));
+        report.note(missed_note(legs.iter().map(Leg::missed)));
         report.note(ROWS_CHECKED);
         drop((collection, database));
         Ok(report)
@@ -181,15 +183,14 @@ fn table(title: String, legs: &[Leg]) -> Table {
             over(&|round| leg.recall - round.recall),
             latency(0.5),
             latency(0.99),
-            if leg.is_missed() { "MISSED" } else { "" }.into(),
+            leg.missed().into(),
         ]);
     }
     table
 }
 
 impl Leg {
-    fn is_missed(&self) -> bool {
-        let got = Spread::of(self.rounds.iter().map(|round| round.recall));
-        self.recall - got.median > SHORTFALL
+    fn missed(&self) -> &'static str {
+        missed(self.recall, self.rounds.iter().map(|round| round.recall))
     }
 }

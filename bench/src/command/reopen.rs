@@ -17,7 +17,7 @@ use crate::disk::files;
 use crate::machine::Machine;
 use crate::place::Place;
 use crate::report::{Cell, Report, Table};
-use crate::store;
+use crate::store::{self, Engine};
 use crate::verify::verify;
 use crate::workload::{Columns, Points, Pool};
 
@@ -116,7 +116,7 @@ impl Reopen {
             forget(&path)?;
         }
         let cpu = process_cpu();
-        let (database, connect) = timed(|| store::open(&path, None));
+        let (database, connect) = timed(|| store::open(&path, Engine::default()));
         let connect_cpu = process_cpu() - cpu;
         let database = database?;
         let collection = store::collection(&database)?;
@@ -164,7 +164,8 @@ impl Reopen {
 impl Child {
     pub(crate) fn run(&self) -> Result<()> {
         let pool = Pool::new(self.vectors, self.dim, BATCH);
-        let (database, collection) = store::create(&self.store, self.dim, Metric::Euclidean)?;
+        let (database, collection) =
+            store::create(&self.store, Engine::default(), self.dim, Metric::Euclidean)?;
         let columns = Columns::all(self.points, self.vectors, BATCH)?;
         store::upsert_all(&collection, &columns, &pool, Durability::Sync)?;
         child::tell(READY)?;

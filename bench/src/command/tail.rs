@@ -20,7 +20,7 @@ use crate::report::{Cell, Report, Table};
 use crate::searches::{Ask, together};
 use crate::set::{Files, Set};
 use crate::statistics::{mean, percentile};
-use crate::store;
+use crate::store::{self, Engine};
 use scan::BareScan;
 
 const RECALLS: [f64; 3] = [0.95, 0.99, 1.0];
@@ -92,7 +92,7 @@ impl Tail {
         let path = place.fresh("store")?;
         let rows = set.base.len();
         let fields = SHARES.map(|share| Matching::independent(&share, rows));
-        drop(load(&path, set, rows, &fields.each_ref())?);
+        drop(load(&path, engine(1), set, rows, &fields.each_ref())?);
         let title = set.size();
         let filters: Vec<(String, Filter, Ground)> = SHARES
             .iter()
@@ -114,7 +114,7 @@ impl Tail {
             }
         }
 
-        let database = store::open(&path, Some(1))?;
+        let database = store::open(&path, engine(1))?;
         let collection = store::collection(&database)?;
         let bare = BareScan::new(set);
         let mut scans = Vec::new();
@@ -170,7 +170,7 @@ impl Tail {
         let mut rates: Vec<(usize, f64, Vec<f64>)> = Vec::new();
         for round in 0..=self.rounds {
             for threads in [1, cores] {
-                let database = store::open(path, Some(threads))?;
+                let database = store::open(path, engine(threads))?;
                 let collection = store::collection(&database)?;
                 // The store was opened just now: the first call is not counted.
                 search_all(&collection, set, 0.95)?;
@@ -198,6 +198,15 @@ impl Tail {
             ]);
         }
         Ok(table)
+    }
+}
+
+/// One that keeps all rows in the tail.
+fn engine(search_threads: usize) -> Engine {
+    Engine {
+        search_threads: Some(search_threads),
+        no_index: true,
+        ..Engine::default()
     }
 }
 

@@ -16,8 +16,9 @@ use crate::machine::Machine;
 use crate::place::Place;
 use crate::report::{Cell, Report, Table};
 use crate::statistics::percentile;
-use crate::store;
+use crate::store::{self, Engine};
 use crate::verify::verify;
+use crate::wait::wait_encoded;
 use crate::workload::{Columns, Points, Pool};
 
 /// Small durable batches by one writer and by several, who share syncs
@@ -185,7 +186,8 @@ fn limit(place: &Place, path: &Path, pool: &Pool, crowd: &Crowd, seconds: f64) -
 }
 
 fn crowded(path: &Path, pool: &Pool, crowd: &Crowd, seconds: f64) -> Result<Leg> {
-    let (database, collection) = store::create(path, pool.dimension, Metric::Euclidean)?;
+    let (database, collection) =
+        store::create(path, Engine::default(), pool.dimension, Metric::Euclidean)?;
     let barrier = Barrier::new(crowd.writers + 1);
     let until = Duration::from_secs_f64(seconds);
     let (start, cpu, latencies) = std::thread::scope(|scope| {
@@ -212,14 +214,14 @@ fn crowded(path: &Path, pool: &Pool, crowd: &Crowd, seconds: f64) -> Result<Leg>
         (start, cpu, latencies)
     });
     let seconds = start.elapsed().as_secs_f64();
-    store::wait_encoded(&collection)?;
+    wait_encoded(&collection)?;
     let cpu = process_cpu() - cpu;
     let latencies = latencies.into_iter().collect::<Result<Vec<_>>>()?;
     let vectors = latencies.iter().map(|each| each.len() * crowd.batch).sum();
     drop((collection, database));
     // Writers take turns in numbering, so that the ids have no gaps only if all wrote as much.
     if crowd.writers == 1 {
-        let database = store::open(path, None)?;
+        let database = store::open(path, Engine::default())?;
         verify(
             &store::collection(&database)?,
             pool,
@@ -227,7 +229,7 @@ fn crowded(path: &Path, pool: &Pool, crowd: &Crowd, seconds: f64) -> Result<Leg>
             vectors,
         )?;
     } else {
-        let database = store::open(path, None)?;
+        let database = store::open(path, Engine::default())?;
         let count = store::collection(&database)?.count().run()?.count;
         if count != vectors as u64 {
             return Err(
