@@ -170,8 +170,8 @@ impl Collection {
     /// little, from half so many points on, so that no write has to find room for all of it.
     fn index_bytes(&self, view: &View, more: u64) -> u64 {
         let padded = self.tail.rotation.padded() as u64;
-        // A centroid, twice, for some hundred rows.
-        let model = padded / 32;
+        // A centroid for each list, twice.
+        let model = 2 * 4 * padded / u64::from(self.options.index_list_rows.max(1));
         // An 8-bit code per component, and three factors.
         let fine = if self.options.lean {
             0
