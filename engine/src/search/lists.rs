@@ -1,6 +1,9 @@
 //! Candidates from the lists of the index: the nearest lists' codes, or the rows of them that
 //! match a filter.
 
+#[cfg(test)]
+mod tests;
+
 use nearfield_model::Result;
 use roaring::RoaringBitmap;
 
@@ -176,8 +179,9 @@ impl ListedRows {
         let unlisted = self.unlisted.iter().copied();
         rerank(ground, query, unlisted, nearest, trace)?;
         let mut chosen: Vec<(f32, &[(u8, u16, u32)])> = Vec::new();
-        for (of_epoch, probes) in self.listed.chunk_by(|a, b| a.0 == b.0).zip(&reach.probes) {
-            let model = &ground.live.epochs[usize::from(of_epoch[0].0)].model;
+        for of_epoch in self.listed.chunk_by(|a, b| a.0 == b.0) {
+            let epoch = usize::from(of_epoch[0].0);
+            let (model, probes) = (&ground.live.epochs[epoch].model, reach.probes[epoch]);
             let keys = model.all_lists(&query.rotated, &mut scratch.coarse);
             chosen.clear();
             let lists = of_epoch.chunk_by(|a, b| a.1 == b.1);
@@ -186,7 +190,7 @@ impl ListedRows {
             chosen.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1[0].1.cmp(&b.1[0].1)));
             let mut compared = 0;
             let wanted = chosen.iter().enumerate().take_while(|(at, (_, rows))| {
-                let goes_on = at < probes || compared < nearest.limit();
+                let goes_on = *at < probes || compared < nearest.limit();
                 compared += rows.len();
                 goes_on
             });
