@@ -1,6 +1,9 @@
 //! Candidates from the lists of the index: the nearest lists' codes, or the rows of them that
 //! match a filter.
 
+#[cfg(test)]
+mod tests;
+
 use nearfield_model::Result;
 
 use super::candidates::{Scratch, rerank};
