@@ -129,8 +129,8 @@ const INDEX_DELAY: Duration = Duration::from_millis(5);
 /// Rounds without a write after which a collection is at rest.
 const REST_ROUNDS: u32 = 10;
 /// How far behind others the threads stand that drain tails and that keep indexes.
-const DRAIN_NICENESS: i32 = 3;
-const INDEX_NICENESS: i32 = 8;
+const DRAIN_NICENESS: i32 = 1;
+const INDEX_NICENESS: i32 = 4;
 /// How often a checkpoint is thought of while there are writes.
 const CHECKPOINT_DELAY: Duration = Duration::from_millis(50);
 /// Records that are checked per round after opening.

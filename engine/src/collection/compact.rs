@@ -13,14 +13,19 @@ use crate::log::file::{FILE_HEADER_BYTES, FileHeader, LogFile, RecordPlace};
 use crate::log::ids;
 use crate::log::record::{Header, Kind};
 use crate::log::writer::{Sections, write_record};
+use crate::manifest::Manifest;
 use crate::points::View;
 use crate::storage;
 
+/// A log file is worn when this share of its rows is dead: numerator and denominator.
+const WORN_SHARE: (u64, u64) = (2, 5);
+/// Worn files are rewritten once they are this share of the log.
+const WORN_BYTES_SHARE: u64 = 8;
+
 impl Collection {
-    /// Rewrites the log files that hold dead rows.
+    /// Rewrites the log files that hold dead rows, and the index's files.
     pub(crate) fn compact(&self, context: &Context) -> Result<Compacted> {
         let mut manifest = self.manifest();
-        let bytes_before = log_bytes(&self.view());
         {
             let mut writing = self.writing();
             let view = self.view();
@@ -39,17 +44,53 @@ impl Collection {
                 }
             }
         }
+        let done = self.rewrite_files(context, &mut manifest, |dead, _| dead > 0)?;
+        drop(manifest);
+        self.compact_index()?;
+        Ok(done)
+    }
+
+    /// Rewrites the log files that are worn, once they are many; true if there were such.
+    pub(super) fn compact_worn_files(&self) -> Result<bool> {
+        let is_worn = |dead: u64, stored: u64| dead * WORN_SHARE.1 >= stored * WORN_SHARE.0;
+        let view = self.view();
+        let sealed = view
+            .files
+            .split_last()
+            .map_or(&[][..], |(_, sealed)| sealed);
+        let worn = sealed.iter().filter(|file| {
+            let dead = dead_rows(&view, file);
+            dead > 0 && is_worn(dead, file.stored_rows())
+        });
+        let worn_bytes: u64 = worn.map(|file| file.settled_bytes()).sum();
+        if worn_bytes == 0 || worn_bytes * WORN_BYTES_SHARE < log_bytes(&view) {
+            return Ok(false);
+        }
+        let mut manifest = self.manifest();
+        let done = self.rewrite_files(&Context::default(), &mut manifest, |dead, stored| {
+            dead > 0 && is_worn(dead, stored)
+        })?;
+        Ok(done.files > 0)
+    }
+
+    /// Rewrites the sealed files that `is_due` chooses by their dead and their stored rows.
+    fn rewrite_files(
+        &self,
+        context: &Context,
+        manifest: &mut Manifest,
+        is_due: impl Fn(u64, u64) -> bool,
+    ) -> Result<Compacted> {
+        let bytes_before = log_bytes(&self.view());
         let active = self.writing().log.end().0.header.number;
         let view = self.view();
         let mut replaced = BTreeMap::new();
         for file in view.files.iter().filter(|file| file.header.number < active) {
             context.check()?;
-            if dead_rows(&view, file) > 0 {
+            if is_due(dead_rows(&view, file), file.stored_rows()) {
                 let new = self.rewrite(&view, file, &replaced)?;
                 replaced.insert(file.header.number, Arc::new(new));
             }
         }
-        self.compact_index()?;
         if replaced.is_empty() {
             return Ok(Compacted {
                 files: 0,
@@ -68,7 +109,7 @@ impl Collection {
             self.view.store(Arc::new(view));
         }
         self.forget_dead_rows();
-        self.checkpoint_into(&mut manifest)?;
+        self.checkpoint_into(manifest)?;
         for file in view
             .files
             .iter()
@@ -293,9 +334,7 @@ fn dead_rows(view: &View, file: &LogFile) -> u64 {
         .records()
         .map(|place| {
             let end = (place.first_row + place.rows).min(view.rows);
-            (place.first_row..end)
-                .filter(|row| view.is_live(*row))
-                .count() as u64
+            u64::from(view.live_between(place.first_row, end))
         })
         .sum();
     file.stored_rows().saturating_sub(live)

@@ -9,7 +9,7 @@ mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nearfield_model::{Context, Error, Result};
 
@@ -45,11 +45,13 @@ const PIECE_ROWS: u32 = 1 << 18;
 const BATCH_ROWS_FINE: u32 = 1 << 16;
 /// Rows without a list that writers may be ahead of the index.
 const BACKLOG_ROWS_MAX: u32 = 1 << 16;
-/// How long a writer waits for the index per batch, at most: an index that cannot be built must
+/// Before the first epoch, writers may be so many times as far ahead.
+const FIRST_BACKLOG: u32 = 3;
+/// How long a writer waits for the index per batch, at most: an index that lags for long must
 /// not stop writes.
-const DELAY_MAX: Duration = Duration::from_secs(1);
-/// How long a writer sleeps between two looks at the backlog.
-const DELAY_STEP: Duration = Duration::from_micros(500);
+const DELAY_MAX: Duration = Duration::from_millis(100);
+/// How long a writer waits between two looks at the backlog, at most.
+const DELAY_STEP: Duration = Duration::from_millis(2);
 /// So many segments of about one size become one.
 const MERGE_SEGMENTS: usize = 4;
 /// At rest, segments become one unless the first is so many times as large as the others.
@@ -66,7 +68,7 @@ impl Collection {
     pub(crate) fn drain_some(&self, at_rest: bool, stop: &Stop<'_>) -> bool {
         let stop = || self.is_closed() || stop();
         let worked = self.drain(at_rest, &stop);
-        self.index.progress.store(0, Ordering::Release);
+        self.index.progress(0);
         self.ended(worked, &stop)
     }
 
@@ -106,16 +108,17 @@ impl Collection {
         if !self.options.background || self.backlog() <= BACKLOG_ROWS_MAX {
             return Ok(());
         }
-        let start = Instant::now();
+        let clock = &*self.place.io;
+        let start = clock.now();
         while self.backlog() > BACKLOG_ROWS_MAX
-            && start.elapsed() < DELAY_MAX
+            && clock.now().saturating_sub(start) < DELAY_MAX
             && self.index.fault().is_none()
             && !self.is_closed()
         {
             context.check()?;
-            std::thread::sleep(DELAY_STEP);
+            self.index.wait(DELAY_STEP);
         }
-        self.index.delayed(start.elapsed());
+        self.index.delayed(clock.now().saturating_sub(start));
         Ok(())
     }
 
@@ -123,8 +126,9 @@ impl Collection {
     fn backlog(&self) -> u32 {
         let rows = self.view.load().rows;
         let live = self.index.live();
-        if live.newest().is_none() && rows < self.options.index_rows {
-            return 0;
+        if live.newest().is_none() {
+            // The first epoch is being trained, which takes a moment.
+            return rows.saturating_sub(self.options.index_rows) / FIRST_BACKLOG;
         }
         rows.saturating_sub(live.covered())
             .saturating_sub(self.index.progress.load(Ordering::Acquire))
@@ -217,7 +221,7 @@ impl Collection {
                 fine.as_mut(),
             )?);
             if is_drain {
-                self.index.progress.store(to - first, Ordering::Release);
+                self.index.progress(to - first);
             }
         }
         if let Some(fine) = fine {
@@ -268,19 +272,22 @@ impl Collection {
             return self.train(&view, newest.model.epoch + 1, stop);
         }
         let calibrated = newest.calibration.rows;
-        if count >= calibrated * CALIBRATION_GROWTH || count * CALIBRATION_GROWTH <= calibrated {
-            if count > 0 && count != calibrated {
-                return self.calibrate_anew(&view, newest, stop);
-            }
+        let is_stale =
+            count >= calibrated * CALIBRATION_GROWTH || count * CALIBRATION_GROWTH <= calibrated;
+        if is_stale && count > 0 && count != calibrated {
+            return self.calibrate_anew(&view, newest, stop);
         }
         let is_worn = |segment: &&Arc<Segment>| {
             let dead = segment.dead_rows(&view);
             dead > 0 && u64::from(dead) * u64::from(DEAD_SHARE) >= u64::from(segment.stored())
         };
-        match live.segments.iter().find(is_worn) {
-            Some(worn) => self.merge(std::slice::from_ref(worn)).map(|()| true),
-            None => Ok(false),
+        if let Some(worn) = live.segments.iter().find(is_worn) {
+            return self.merge(std::slice::from_ref(worn)).map(|()| true);
         }
+        if self.index.forget_fine(&view) {
+            return Ok(true);
+        }
+        self.compact_worn_files()
     }
 
     /// Makes the 8-bit codes of rows that an earlier process drained.
@@ -514,7 +521,7 @@ impl Sampling {
 
     fn takes(&self, row: u32) -> bool {
         let mut random = crate::index::random::SplitMix(self.epoch << 32 | u64::from(row));
-        random.next() % self.one_in == 0
+        random.next().is_multiple_of(self.one_in)
     }
 
     /// Whether a row does not play a query, as it was trained on. Where all were, all play.

@@ -447,7 +447,7 @@ fn nearest_rows(
     let mut heaps: Vec<BinaryHeap<Neighbour>> = vec![BinaryHeap::new(); players.len()];
     let mut thresholds = vec![f32::INFINITY; width];
     let mut rotated = Floats::zeros(STEP_ROWS * padded);
-    let mut products = vec![0.0; STEP_ROWS * width];
+    let mut products = Floats::zeros(STEP_ROWS * width);
     let mut live = view.live_rows(0);
     loop {
         if stop() {

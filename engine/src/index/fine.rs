@@ -9,18 +9,21 @@ use nearfield_model::Metric;
 
 use super::huge::Huge;
 use crate::kernel::Kernel;
+use crate::points::View;
 
 /// Standard errors between an estimate and its bounds: about one row in 700 lies beyond one.
 const DEVIATIONS: f32 = 3.0;
 /// Pieces of fewer rows than this are joined.
-const PIECE_ROWS_MIN: u32 = 1 << 15;
+const PIECE_ROWS_MIN: usize = 1 << 15;
 
-/// 8-bit codes of a range of rows.
+/// 8-bit codes of a range of rows: of each of them, or of those that are listed.
 #[derive(Debug)]
 pub(crate) struct Piece {
     pub(crate) first_row: u32,
     pub(crate) end_row: u32,
     padded: usize,
+    /// The rows that have codes, ascending; all if there is no list.
+    rows: Option<Box<[u32]>>,
     /// `padded` codes per row.
     codes: Huge,
     factors: Box<[Factors]>,
@@ -34,6 +37,13 @@ struct Factors {
     error: f32,
 }
 
+/// No codes.
+const NONE: Factors = Factors {
+    scale: 0.0,
+    squared: 0.0,
+    error: f32::INFINITY,
+};
+
 impl Piece {
     /// Bytes that a row takes.
     pub(crate) fn row_bytes(padded: usize) -> u64 {
@@ -43,17 +53,13 @@ impl Piece {
     /// No codes yet for the rows from `first_row` to `end_row`.
     pub(crate) fn new(first_row: u32, end_row: u32, padded: usize) -> Piece {
         let rows = (end_row - first_row) as usize;
-        let none = Factors {
-            scale: 0.0,
-            squared: 0.0,
-            error: f32::INFINITY,
-        };
         Piece {
             first_row,
             end_row,
             padded,
+            rows: None,
             codes: Huge::zeros(rows * padded),
-            factors: vec![none; rows].into(),
+            factors: vec![NONE; rows].into(),
         }
     }
 
@@ -83,23 +89,64 @@ impl Piece {
         };
     }
 
-    /// One piece of several that follow on each other.
-    fn join(parts: &[Arc<Piece>]) -> Option<Piece> {
+    /// One piece of several in the order of their rows, of the rows that `keep` says.
+    fn gather(parts: &[Arc<Piece>], keep: impl Fn(u32) -> bool) -> Option<Piece> {
         let (first, last) = (parts.first()?, parts.last()?);
-        let mut joined = Piece::new(first.first_row, last.end_row, first.padded);
-        let mut at = 0;
-        for part in parts {
-            let rows = part.factors.len();
-            joined.factors[at..at + rows].copy_from_slice(&part.factors);
-            let bytes = part.codes.bytes();
-            joined.codes.bytes_mut()[at * first.padded..][..bytes.len()].copy_from_slice(bytes);
-            at += rows;
+        let kept: Vec<(&Piece, usize, u32)> = parts
+            .iter()
+            .flat_map(|part| part.coded().map(|(place, row)| (&**part, place, row)))
+            .filter(|(_, _, row)| keep(*row))
+            .collect();
+        let range = (last.end_row - first.first_row) as usize;
+        let mut piece = Piece::new(first.first_row, first.first_row, first.padded);
+        piece.end_row = last.end_row;
+        let is_dense = kept.len() * 2 >= range;
+        let places = if is_dense { range } else { kept.len() };
+        piece.codes = Huge::zeros(places * first.padded);
+        piece.factors = vec![NONE; places].into();
+        piece.rows = (!is_dense).then(|| kept.iter().map(|(_, _, row)| *row).collect());
+        for (at, (part, place, row)) in kept.into_iter().enumerate() {
+            let to = if is_dense {
+                (row - piece.first_row) as usize
+            } else {
+                at
+            };
+            let from = &part.codes.bytes()[place * part.padded..][..part.padded];
+            piece.codes.bytes_mut()[to * part.padded..][..part.padded].copy_from_slice(from);
+            piece.factors[to] = part.factors[place];
         }
-        Some(joined)
+        Some(piece)
+    }
+
+    /// The rows that have codes, and their places.
+    fn coded(&self) -> impl Iterator<Item = (usize, u32)> {
+        let places = 0..self.factors.len();
+        let row = |place: usize| match &self.rows {
+            Some(rows) => rows[place],
+            None => self.first_row + place as u32,
+        };
+        let there = places.filter(|place| self.factors[*place].error.is_finite());
+        there.map(move |place| (place, row(place)))
+    }
+
+    /// Where the codes of a row are.
+    #[inline]
+    fn place(&self, row: u32) -> Option<usize> {
+        match &self.rows {
+            None => (row < self.end_row).then(|| (row - self.first_row) as usize),
+            Some(rows) => rows.binary_search(&row).ok(),
+        }
+    }
+
+    /// Whether there is room for much more than it holds: few of its rows are live.
+    fn is_worn(&self, view: &View) -> bool {
+        let live = view.live_between(self.first_row, self.end_row) as usize;
+        live * 2 < self.factors.len()
     }
 
     fn memory_bytes(&self) -> usize {
-        self.codes.bytes().len() + self.factors.len() * size_of::<Factors>()
+        let rows = self.rows.as_ref().map_or(0, |rows| rows.len() * 4);
+        self.codes.bytes().len() + self.factors.len() * size_of::<Factors>() + rows
     }
 }
 
@@ -128,17 +175,16 @@ impl Fine {
     }
 
     #[inline]
-    fn piece(&self, row: u32) -> Option<&Piece> {
+    fn find(&self, row: u32) -> Option<(&Piece, usize)> {
         let behind = self.pieces.partition_point(|piece| piece.first_row <= row);
         let piece = &self.pieces[behind.checked_sub(1)?];
-        (row < piece.end_row).then_some(piece)
+        Some((piece, piece.place(row)?))
     }
 
     /// Begins to fetch a row's codes from memory. Nothing but speed depends on it.
     #[inline]
     pub(crate) fn prefetch(&self, row: u32) {
-        if let Some(piece) = self.piece(row) {
-            let place = (row - piece.first_row) as usize;
+        if let Some((piece, place)) = self.find(row) {
             let codes = &piece.codes.bytes()[place * piece.padded..][..piece.padded];
             crate::kernel::prefetch_bytes(codes.as_ptr(), codes.len());
             let factors = std::ptr::from_ref(&piece.factors[place]);
@@ -149,8 +195,7 @@ impl Fine {
     /// A lower and an upper bound of a row's key; `None` if there is no code to tell.
     #[inline]
     pub(crate) fn bounds(&self, row: u32, query: &FineQuery<'_>) -> Option<(f32, f32)> {
-        let piece = self.piece(row)?;
-        let place = (row - piece.first_row) as usize;
+        let (piece, place) = self.find(row)?;
         let factors = &piece.factors[place];
         let codes = &piece.codes.bytes()[place * piece.padded..][..piece.padded];
         let codes = bytemuck::cast_slice(codes);
@@ -174,12 +219,31 @@ impl Fine {
         let mut pieces = self.pieces.clone();
         let at = pieces.partition_point(|other| other.first_row < piece.first_row);
         pieces.insert(at, Arc::new(piece));
-        let small = |piece: &Piece| piece.end_row - piece.first_row < PIECE_ROWS_MIN;
+        Fine::joined(&pieces)
+    }
+
+    /// Without the codes of rows that are dead in a view, where they are many; `None` if they
+    /// are not.
+    pub(crate) fn without_dead(&self, view: &View) -> Option<Fine> {
+        if !self.pieces.iter().any(|piece| piece.is_worn(view)) {
+            return None;
+        }
+        let pieces = self.pieces.iter().map(|piece| {
+            let worn = piece.is_worn(view);
+            let rest =
+                worn.then(|| Piece::gather(std::slice::from_ref(piece), |row| view.is_live(row)));
+            rest.flatten().map_or_else(|| piece.clone(), Arc::new)
+        });
+        Some(Fine::joined(&pieces.collect::<Vec<_>>()))
+    }
+
+    fn joined(pieces: &[Arc<Piece>]) -> Fine {
+        let small = |piece: &Piece| piece.factors.len() < PIECE_ROWS_MIN;
         let joins =
             |a: &Arc<Piece>, b: &Arc<Piece>| a.end_row == b.first_row && small(a) && small(b);
         let joined = pieces.chunk_by(joins).map(|parts| match parts {
             [one] => one.clone(),
-            parts => Piece::join(parts).map_or_else(|| parts[0].clone(), Arc::new),
+            parts => Piece::gather(parts, |_| true).map_or_else(|| parts[0].clone(), Arc::new),
         });
         Fine {
             pieces: joined.collect(),

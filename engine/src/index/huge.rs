@@ -2,8 +2,9 @@
 //! walks through page tables.
 use memmap2::{Advice, MmapMut};
 
-/// Allocations smaller than this have no use of large pages.
-const HUGE_BYTES_MIN: usize = 2 << 20;
+/// Allocations smaller than this have no use of large pages; larger ones are given back to the
+/// system once they are gone.
+const HUGE_BYTES_MIN: usize = 128 << 10;
 
 /// Zeroed bytes of fixed length.
 #[derive(Debug)]

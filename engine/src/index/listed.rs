@@ -5,11 +5,14 @@ use roaring::RoaringBitmap;
 use super::live::Live;
 use super::segment::Segment;
 
+/// Epoch by position among the live ones, list, row.
+pub(crate) type ListedRow = (u8, u16, u32);
+
 /// The rows that match a filter, by epoch and list, and those in no list.
 #[derive(Debug)]
 pub(crate) struct ListedRows {
-    /// Epoch by position among the live ones, list, row; sorted.
-    pub(crate) listed: Vec<(u8, u16, u32)>,
+    /// Sorted.
+    pub(crate) listed: Vec<ListedRow>,
     pub(crate) unlisted: Vec<u32>,
 }
 

@@ -1,7 +1,9 @@
 //! The index of a collection as searches see it, and the document that names its files.
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use nearfield_model::{Error, Metric, Result};
@@ -17,6 +19,7 @@ use crate::document;
 use crate::io::Io;
 use crate::log::file::corruption;
 use crate::log::writer::Place;
+use crate::points::View;
 use crate::storage;
 
 const MAGIC: [u8; 8] = *b"NFINDEX\0";
@@ -124,6 +127,8 @@ pub(crate) struct Index {
     pub(crate) progress: AtomicU32,
     /// The last write, plus one, after which nothing was left to do.
     pub(crate) settled: AtomicU64,
+    /// Tells writers who wait that the index came nearer.
+    progressed: Condvar,
     /// Microseconds that writers waited for the index.
     pub(crate) delayed_us: AtomicU64,
     fault: Mutex<Option<Error>>,
@@ -152,6 +157,18 @@ impl Index {
         let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
         let fine = self.fine.load().with(piece);
         self.fine.store(Arc::new(fine));
+    }
+
+    /// Lets go of 8-bit codes of rows that are dead in a view, where they are many; false if
+    /// they are not.
+    pub(crate) fn forget_fine(&self, view: &View) -> bool {
+        let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        let rest = self.fine.load().without_dead(view);
+        let is_worn = rest.is_some();
+        if let Some(rest) = rest {
+            self.fine.store(Arc::new(rest));
+        }
+        is_worn
     }
 
     /// Why the last piece of work on the index failed, if it did.
@@ -240,6 +257,7 @@ impl Index {
             adding: Mutex::new(()),
             progress: AtomicU32::new(0),
             settled: AtomicU64::new(0),
+            progressed: Condvar::new(),
             delayed_us: AtomicU64::new(0),
             fault: Mutex::new(fault),
             work: Mutex::new(()),
@@ -359,8 +377,21 @@ impl Index {
         models.sum::<usize>() + segments.sum::<usize>() + self.fine.load().memory_bytes()
     }
 
+    /// Notes how many rows of the batch under way are coded.
+    pub(crate) fn progress(&self, rows: u32) {
+        self.progress.store(rows, Ordering::Release);
+        self.progressed.notify_all();
+    }
+
+    /// Waits until the index comes nearer, or for `limit`.
+    pub(crate) fn wait(&self, limit: Duration) {
+        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        // Progress that is missed costs a wait of `limit`, no more.
+        let _waited = self.progressed.wait_timeout(fault, limit);
+    }
+
     /// Adds to the time that writers waited.
-    pub(crate) fn delayed(&self, time: std::time::Duration) {
+    pub(crate) fn delayed(&self, time: Duration) {
         self.delayed_us
             .fetch_add(time.as_micros() as u64, Ordering::Relaxed);
     }

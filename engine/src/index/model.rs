@@ -46,7 +46,7 @@ pub(crate) struct Model {
 /// Memory for comparing vectors with centroids, kept for the next.
 #[derive(Debug, Default)]
 pub(crate) struct Coarse {
-    products: Vec<f32>,
+    products: Floats,
     cells: Vec<(f32, u32)>,
     /// The lists found, nearest first: key and number.
     pub(crate) lists: Vec<(f32, u32)>,
@@ -151,7 +151,7 @@ impl Model {
             visits[0] = (0..count as u32).collect();
         } else {
             let width = cells.next_multiple_of(TILE);
-            let mut products = vec![0.0; count * width];
+            let mut products = Floats::zeros(count * width);
             self.kernel()
                 .tile_products(rows, padded, &self.cell_tiles, &mut products);
             for (row, products) in products.chunks_exact(width).enumerate() {
@@ -160,22 +160,20 @@ impl Model {
                 }
             }
         }
-        let (mut gathered, mut products) = (Floats::default(), Vec::new());
+        let (mut gathered, mut products) = (Floats::default(), Floats::default());
         for (cell, visitors) in visits.iter().enumerate().filter(|(_, v)| !v.is_empty()) {
-            if gathered.len() < visitors.len() * padded {
-                gathered = Floats::zeros(visitors.len() * padded);
-            }
+            let gathered = enlarged(&mut gathered, visitors.len() * padded);
             for (to, row) in gathered.chunks_exact_mut(padded).zip(visitors) {
                 to.copy_from_slice(&rows[*row as usize * padded..][..padded]);
             }
             let tiles = self.tiles_of(cell);
             let width = tiles.len() * TILE;
-            products.resize(visitors.len() * width, 0.0);
+            let products = enlarged(&mut products, visitors.len() * width);
             self.kernel().tile_products(
-                &gathered[..visitors.len() * padded],
+                gathered,
                 padded,
                 &self.tiles[tiles.start * TILE * padded..tiles.end * TILE * padded],
-                &mut products,
+                products,
             );
             let squares = &self.squares[tiles.start * TILE..tiles.end * TILE];
             for (row, products) in visitors.iter().zip(products.chunks_exact(width)) {
@@ -204,7 +202,7 @@ impl Model {
         if cells == 1 {
             near.push((0.0, 0));
         } else {
-            products.resize(cells.next_multiple_of(TILE), 0.0);
+            let products = enlarged(products, cells.next_multiple_of(TILE));
             self.kernel()
                 .tile_products(query, padded, &self.cell_tiles, products);
             let keys = products.iter().zip(&self.cell_squares).zip(0..);
@@ -219,7 +217,7 @@ impl Model {
         }
         for (_, cell) in near {
             let tiles = self.tiles_of(*cell as usize);
-            products.resize(tiles.len() * TILE, 0.0);
+            let products = enlarged(products, tiles.len() * TILE);
             self.kernel().tile_products(
                 query,
                 padded,
@@ -242,8 +240,7 @@ impl Model {
 
     /// How far a rotated query is from each list, by number.
     pub(crate) fn all_lists<'c>(&self, query: &[f32], coarse: &'c mut Coarse) -> &'c [f32] {
-        let products = &mut coarse.products;
-        products.resize(self.lists(), 0.0);
+        let products = enlarged(&mut coarse.products, self.lists());
         self.kernel()
             .tile_products(query, self.padded(), &self.tiles, products);
         for (product, squared) in products.iter_mut().zip(&self.squares) {
@@ -266,6 +263,14 @@ impl Model {
         let floats = self.centroids.len() + self.tiles.len() + 2 * self.cells.len();
         (floats + self.squares.len() + self.cell_squares.len() + self.cell_ends.len()) * 4
     }
+}
+
+/// The first `length` of floats, which are made anew if they are fewer.
+fn enlarged(floats: &mut Floats, length: usize) -> &mut [f32] {
+    if floats.len() < length {
+        *floats = Floats::zeros(length);
+    }
+    &mut floats[..length]
 }
 
 /// Cells that a query looks into for so many lists.

@@ -32,7 +32,7 @@ pub(crate) fn write(io: &dyn Io, directory: &Path, mark: &[u8; 16], model: &Mode
     bytes.resize(HEADER_BYTES, 0);
     bytes.extend(model.cell_ends().iter().flat_map(|end| end.to_le_bytes()));
     let cells = model.cell_centroids();
-    for floats in [&cells[..], model.centroids()] {
+    for floats in [cells, model.centroids()] {
         bytes.extend(floats.iter().flat_map(|value| value.to_le_bytes()));
     }
     bytes.extend_from_slice(&xxh3_64(&bytes).to_le_bytes());

@@ -15,6 +15,6 @@ impl SplitMix {
 
     /// A number below `bound`, which is not zero and far below 2^64.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
-        (u128::from(self.next()) * bound as u128 >> 64) as usize
+        ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
 }

@@ -168,7 +168,7 @@ fn assign(
         .map(|centre| kernel.dot(centre, centre))
         .collect();
     let width = tiles.len() / padded;
-    let mut products = vec![0.0; STEP_ROWS * width];
+    let mut products = Floats::zeros(STEP_ROWS * width);
     for (rows, nearest) in rows
         .chunks(STEP_ROWS * padded)
         .zip(nearest.chunks_mut(STEP_ROWS))

@@ -13,7 +13,7 @@ use super::query::Query;
 use super::top_k::TopK;
 use super::trace::{Stage, Trace};
 use crate::filter::mask::Mask;
-use crate::index::listed::ListedRows;
+use crate::index::listed::{ListedRow, ListedRows};
 use crate::index::model::Model;
 use crate::index::segment::Segment;
 use crate::kernel::BLOCK_ROWS;
@@ -192,7 +192,7 @@ pub(super) fn compare_listed(
 ) -> Result<()> {
     let unlisted = listed.unlisted.iter().copied();
     rerank(ground, query, unlisted, nearest, trace)?;
-    let mut chosen: Vec<(f32, &[(u8, u16, u32)])> = Vec::new();
+    let mut chosen: Vec<(f32, &[ListedRow])> = Vec::new();
     for of_epoch in listed.listed.chunk_by(|a, b| a.0 == b.0) {
         let epoch = usize::from(of_epoch[0].0);
         let (probes, stretch) = (&reach.probes[epoch], &reach.stretch[epoch]);

@@ -32,7 +32,7 @@ pub(crate) fn search(
     threads: usize,
 ) -> Result<Found> {
     collection.check_dimension(request.vectors.dimension())?;
-    let mut trace = Trace::new(request.explain);
+    let mut trace = Trace::new(request.explain.then(|| collection.place.io.clone()));
     let queries = request
         .vectors
         .rows()

@@ -1,8 +1,11 @@
 //! What a search looked at and where its time went, for those who ask.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::Duration;
 
 use nearfield_model::{Explanation, SearchStage};
+
+use crate::io::Io;
 
 /// A stretch of the way.
 #[derive(Clone, Copy, Debug)]
@@ -26,35 +29,38 @@ pub(crate) struct Trace {
     pub(crate) lists_probed: u64,
     us: [f64; NAMES.len()],
     /// When the stretch under way began.
-    since: Option<Instant>,
+    since: Option<(Arc<dyn Io>, Duration)>,
 }
 
 impl Trace {
-    /// A trace that takes times if `timed`.
-    pub(crate) fn new(timed: bool) -> Trace {
+    /// A trace that takes times if there is a clock.
+    pub(crate) fn new(clock: Option<Arc<dyn Io>>) -> Trace {
         Trace {
             rows_scanned: 0,
             rows_refined: 0,
             rows_compared: 0,
             lists_probed: 0,
             us: [0.0; NAMES.len()],
-            since: timed.then(Instant::now),
+            since: clock.map(|clock| {
+                let now = clock.now();
+                (clock, now)
+            }),
         }
     }
 
     /// Ends a stretch; the next begins.
     #[inline]
     pub(crate) fn lap(&mut self, stage: Stage) {
-        if let Some(since) = &mut self.since {
-            let now = Instant::now();
-            self.us[stage as usize] += now.duration_since(*since).as_secs_f64() * 1e6;
+        if let Some((clock, since)) = &mut self.since {
+            let now = clock.now();
+            self.us[stage as usize] += now.saturating_sub(*since).as_secs_f64() * 1e6;
             *since = now;
         }
     }
 
     /// A trace for another thread of the same search.
     pub(crate) fn sibling(&self) -> Trace {
-        Trace::new(self.since.is_some())
+        Trace::new(self.since.as_ref().map(|(clock, _)| clock.clone()))
     }
 
     /// Adds what another thread did.

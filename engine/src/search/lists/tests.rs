@@ -32,16 +32,25 @@ fn rows_of_the_newer_epoch_alone_are_looked_for_as_far_as_it_says() {
         let listed = ListedRows::new(&ground.live, &rows);
         let query = Query::new(&docs, &vector).unwrap();
         let mut nearest = TopK::new(1, &ground.view);
-        let mut trace = Trace::new(false);
+        let mut trace = Trace::new(None);
         let reach = Reach {
+            stretch: vec![0.0; 2],
+            share: 1.0,
             probes: vec![1, 3],
             epsilon: 2.0,
             rerank: None,
         };
         let scratch = &mut Scratch::default();
-        listed
-            .compare(&ground, &query, &reach, &mut nearest, scratch, &mut trace)
-            .unwrap();
+        compare_listed(
+            &listed,
+            &ground,
+            &query,
+            &reach,
+            &mut nearest,
+            scratch,
+            &mut trace,
+        )
+        .unwrap();
         assert_eq!(trace.lists_probed, wanted);
     }
     let found = Search::new("docs", &vector[..]).limit(1);
