@@ -61,6 +61,8 @@ impl Store {
         let database = Builder::new(target)
             .options(|options| {
                 options.program = format!("nearfield {command}");
+                // A command ends before 8-bit codes would be made and pay.
+                options.lean = true;
                 options.create = create;
                 options.memory_bytes_max = budget::bytes_max();
             })

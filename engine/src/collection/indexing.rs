@@ -40,7 +40,7 @@ const REST_SHARE: u32 = 256;
 /// Rows that are coded between two looks at whether to stop.
 const STEP_ROWS: u32 = 2_048;
 /// Rows that are assigned anew in one piece.
-const PIECE_ROWS: u32 = 1 << 18;
+const PIECE_ROWS: u32 = 1 << 16;
 /// Rows that get 8-bit codes at a time after opening.
 const BATCH_ROWS_FINE: u32 = 1 << 16;
 /// Rows without a list that writers may be ahead of the index.
@@ -204,7 +204,7 @@ impl Collection {
         is_drain: bool,
         stop: &Stop<'_>,
     ) -> Result<Option<Segment>> {
-        let mut coded = CodedRows::default();
+        let mut coded = CodedRows::with_capacity((end - first) as usize, model.padded());
         let mut fine =
             (is_drain && !self.options.lean).then(|| Piece::new(first, end, model.padded()));
         for from in (first..end).step_by(STEP_ROWS as usize) {

@@ -20,6 +20,16 @@ pub(crate) struct CodedRows {
 }
 
 impl CodedRows {
+    /// No rows yet, and room for so many.
+    pub(crate) fn with_capacity(rows: usize, padded: usize) -> CodedRows {
+        CodedRows {
+            rows: Vec::with_capacity(rows),
+            lists: Vec::with_capacity(rows),
+            factors: Vec::with_capacity(rows),
+            bits: Vec::with_capacity(rows * padded / 8),
+        }
+    }
+
     /// Codes the live rows of a view from `first` to `end`, exclusive.
     pub(crate) fn code(
         model: &Model,
