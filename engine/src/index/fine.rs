@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use nearfield_model::Metric;
 
-use super::huge::Huge;
-use crate::kernel::Kernel;
+use crate::kernel::{Huge, Kernel};
 use crate::points::View;
 
 /// Standard errors between an estimate and its bounds: about one row in 700 lies beyond one.
@@ -25,7 +24,7 @@ pub(crate) struct Piece {
     /// The rows that have codes, ascending; all if there is no list.
     rows: Option<Box<[u32]>>,
     /// `padded` codes per row.
-    codes: Huge,
+    codes: Huge<u8>,
     factors: Box<[Factors]>,
 }
 
@@ -66,7 +65,7 @@ impl Piece {
     /// Codes a row (rotated, `padded` components).
     pub(crate) fn put(&mut self, row: u32, rotated: &[f32], kernel: &Kernel) {
         let place = (row - self.first_row) as usize;
-        let codes = &mut self.codes.bytes_mut()[place * self.padded..][..self.padded];
+        let codes = &mut self.codes[place * self.padded..][..self.padded];
         let largest = rotated
             .iter()
             .fold(0.0_f32, |most, value| most.max(value.abs()));
@@ -111,8 +110,8 @@ impl Piece {
             } else {
                 at
             };
-            let from = &part.codes.bytes()[place * part.padded..][..part.padded];
-            piece.codes.bytes_mut()[to * part.padded..][..part.padded].copy_from_slice(from);
+            let from = &part.codes[place * part.padded..][..part.padded];
+            piece.codes[to * part.padded..][..part.padded].copy_from_slice(from);
             piece.factors[to] = part.factors[place];
         }
         Some(piece)
@@ -146,7 +145,7 @@ impl Piece {
 
     fn memory_bytes(&self) -> usize {
         let rows = self.rows.as_ref().map_or(0, |rows| rows.len() * 4);
-        self.codes.bytes().len() + self.factors.len() * size_of::<Factors>() + rows
+        self.codes.len() + self.factors.len() * size_of::<Factors>() + rows
     }
 }
 
@@ -185,7 +184,7 @@ impl Fine {
     #[inline]
     pub(crate) fn prefetch(&self, row: u32) {
         if let Some((piece, place)) = self.find(row) {
-            let codes = &piece.codes.bytes()[place * piece.padded..][..piece.padded];
+            let codes = &piece.codes[place * piece.padded..][..piece.padded];
             crate::kernel::prefetch_bytes(codes.as_ptr(), codes.len());
             let factors = std::ptr::from_ref(&piece.factors[place]);
             crate::kernel::prefetch_bytes(factors.cast(), size_of::<Factors>());
@@ -197,7 +196,7 @@ impl Fine {
     pub(crate) fn bounds(&self, row: u32, query: &FineQuery<'_>) -> Option<(f32, f32)> {
         let (piece, place) = self.find(row)?;
         let factors = &piece.factors[place];
-        let codes = &piece.codes.bytes()[place * piece.padded..][..piece.padded];
+        let codes = &piece.codes[place * piece.padded..][..piece.padded];
         let codes = bytemuck::cast_slice(codes);
         let product = factors.scale * query.kernel.dot_i8(codes, query.rotated);
         let spread = DEVIATIONS * factors.error * query.norm;

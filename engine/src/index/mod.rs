@@ -15,7 +15,6 @@ pub(crate) mod coded;
 mod codes;
 mod filling;
 pub(crate) mod fine;
-mod huge;
 pub(crate) mod listed;
 pub(crate) mod live;
 pub(crate) mod model;

@@ -13,7 +13,9 @@ use super::cell::RowFactors;
 use super::coded::CodedRows;
 use super::filling::byte_of;
 use crate::io::{File, Io, Map};
-use crate::kernel::{BLOCK_ROWS, BlockFactors, BlockRef, Factors, block_bytes, prefetch_bytes};
+use crate::kernel::{
+    BLOCK_ROWS, BlockFactors, BlockRef, Factors, Huge, block_bytes, prefetch_bytes,
+};
 use crate::log::file::corruption;
 use crate::points::View;
 use crate::storage;
@@ -22,7 +24,7 @@ const MAGIC: [u8; 8] = *b"NFSEGM\0\x01";
 const HEADER_BYTES: usize = 128;
 const CHECKED_BYTES: usize = HEADER_BYTES - 8;
 /// Bytes that are gathered before they are written.
-const WRITE_BYTES: usize = 1 << 20;
+const WRITE_BYTES: usize = 1 << 17;
 /// The home of a row that is in no list.
 const NO_LIST: u16 = u16::MAX;
 /// The row number of an empty place in a block.
@@ -409,10 +411,13 @@ impl Workshop<'_> {
                 factors: BlockFactors::ZERO,
                 rows: Vec::with_capacity(BLOCK_ROWS),
             };
-            let counts_bytes: Vec<u8> = counts.iter().flat_map(|c| c.to_le_bytes()).collect();
-            writer.put(&counts_bytes)?;
-            let homes_bytes: Vec<u8> = homes.iter().flat_map(|home| home.to_le_bytes()).collect();
-            writer.put(&homes_bytes)?;
+            // Only little-endian machines are built for.
+            let counts_bytes: &[u8] = bytemuck::cast_slice(&counts);
+            writer.put(counts_bytes)?;
+            let homes_bytes: &[u8] = bytemuck::cast_slice(homes);
+            for part in homes_bytes.chunks(WRITE_BYTES) {
+                writer.put(part)?;
+            }
             let there = HEADER_BYTES + counts_bytes.len() + homes_bytes.len();
             let gap = blocks_offset(counts.len(), extent.rows()) - there;
             writer.put(&[0; 64][..gap])?;
@@ -459,7 +464,8 @@ impl Workshop<'_> {
     /// Makes a segment of rows that were coded for its epoch.
     pub(crate) fn build(&self, extent: Extent, coded: &CodedRows) -> Result<Segment> {
         let mut counts = vec![0_u32; self.lists];
-        let mut homes = vec![NO_LIST; extent.rows() as usize];
+        let mut homes = Huge::zeros(extent.rows() as usize);
+        homes.fill(NO_LIST);
         for (row, list) in coded.rows.iter().zip(&coded.lists) {
             counts[usize::from(*list)] += 1;
             homes[(row - extent.first_row) as usize] = *list;
@@ -511,7 +517,8 @@ impl Workshop<'_> {
             end_row: last.extent.end_row,
         };
         let mut counts = vec![0_u32; self.lists];
-        let mut homes = vec![NO_LIST; extent.rows() as usize];
+        let mut homes = Huge::zeros(extent.rows() as usize);
+        homes.fill(NO_LIST);
         for part in parts {
             for row in part.extent.first_row..part.extent.end_row {
                 if let Some(list) = part.home(row).filter(|_| view.is_live(row)) {

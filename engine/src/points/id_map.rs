@@ -3,6 +3,8 @@
 use nearfield_model::IdRef;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::kernel::Huge;
+
 /// Parts that grow and shrink one at a time.
 pub(crate) const SHARDS: usize = 64;
 const EMPTY: u64 = u64::MAX;
@@ -40,7 +42,7 @@ pub(crate) struct IdMap {
 /// Linear probing; a slot is a tag in the upper and a row in the lower half.
 #[derive(Debug, Default)]
 struct Shard {
-    slots: Vec<u64>,
+    slots: Huge<u64>,
     used: usize,
 }
 
@@ -206,9 +208,11 @@ impl Shard {
     }
 
     fn resize(&mut self, slots: usize) {
-        let old = std::mem::replace(&mut self.slots, vec![EMPTY; slots]);
+        let mut empty = Huge::zeros(slots);
+        empty.fill(EMPTY);
+        let old = std::mem::replace(&mut self.slots, empty);
         self.used = 0;
-        for entry in old.into_iter().filter(|entry| *entry != EMPTY) {
+        for entry in old.iter().copied().filter(|entry| *entry != EMPTY) {
             self.insert((entry >> 32) as u32, entry as u32);
         }
     }
@@ -262,7 +266,7 @@ mod tests {
             }
             let total: usize = map.shards.iter().map(|shard| shard.used).sum();
             prop_assert_eq!(total, naive.len());
-            let slots: usize = map.shards.iter().map(|shard| shard.slots.capacity()).sum();
+            let slots: usize = map.shards.iter().map(|shard| shard.slots.len()).sum();
             prop_assert_eq!(map.memory_bytes(), slots * 8);
             (0..SHARDS).for_each(|shard| map.shrink(shard));
             for (id, row) in &naive {
