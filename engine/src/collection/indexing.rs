@@ -204,7 +204,7 @@ impl Collection {
         is_drain: bool,
         stop: &Stop<'_>,
     ) -> Result<Option<Segment>> {
-        let mut coded = CodedRows::with_capacity((end - first) as usize, model.padded());
+        let mut coded = Vec::new();
         let mut fine =
             (is_drain && !self.options.lean).then(|| Piece::new(first, end, model.padded()));
         for from in (first..end).step_by(STEP_ROWS as usize) {
@@ -212,7 +212,7 @@ impl Collection {
                 return Ok(None);
             }
             let to = end.min(from.saturating_add(STEP_ROWS));
-            coded.append(CodedRows::code(
+            coded.push(CodedRows::code(
                 model,
                 &self.schema,
                 view,

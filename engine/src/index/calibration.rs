@@ -10,7 +10,7 @@
 //! cheapest is kept.
 use std::collections::BinaryHeap;
 
-use nearfield_model::{Metric, Result};
+use nearfield_model::{Error, Metric, Result};
 use serde::{Deserialize, Serialize};
 
 use super::coded::{CodedRows, rotate};
@@ -226,6 +226,9 @@ pub(crate) fn calibrate(
     let Some(nearest) = nearest_rows(model, schema, view, &players, stop)? else {
         return Ok(None);
     };
+    let Some(coded) = code_once(model, schema, view, &nearest, stop)? else {
+        return Ok(None);
+    };
     let mut needs: [Vec<Vec<Need>>; LIMITS.len()] = Default::default();
     let mut compared = vec![Vec::new(); LIMITS.len()];
     for (player, nearest) in players.iter().zip(&nearest) {
@@ -237,7 +240,7 @@ pub(crate) fn calibrate(
             .rotation
             .kernel()
             .dot(&player.rotated, &player.rotated);
-        let beyond = deviations(model, schema, view, player, nearest)?;
+        let beyond = deviations(model, &coded, player, nearest)?;
         for (at, limit) in LIMITS.into_iter().enumerate() {
             // Queries with fewer neighbours say nothing of this limit, unless there are no
             // more rows.
@@ -282,17 +285,22 @@ pub(crate) fn calibrate(
             let compared = compared[at].partition_point(|deviation| *deviation <= epsilon);
             f64::from(probes) * probe_cost + compared as f64 / queries * compare_cost
         };
+        let halves = [0, 1].map(|half| {
+            let half = needs[at].iter().skip(half).step_by(2);
+            half.cloned().collect::<Vec<_>>()
+        });
+        let of_halves = halves.each_ref().map(|half| Choices::new(half));
+        let of_all = Choices::new(&needs[at]);
         let mut floor = (1, 0.0_f32);
         for recall in RECALLS {
-            let halves = [0, 1].map(|half| {
-                let half = needs[at].iter().skip(half).step_by(2);
-                half.cloned().collect::<Vec<_>>()
-            });
             // Each half is measured by what the other would have chosen.
             let measured = [(0, 1), (1, 0)].map(|(chosen, measured)| {
-                measure(&halves[measured], choose(&halves[chosen], recall, &costs))
+                measure(
+                    &halves[measured],
+                    of_halves[chosen].cheapest(recall, &costs),
+                )
             });
-            let mut effort = choose(&needs[at], recall, &costs);
+            let mut effort = of_all.cheapest(recall, &costs);
             // More recall never takes less.
             effort.0 = effort.0.max(floor.0);
             effort.1 = effort.1.max(floor.1);
@@ -341,38 +349,50 @@ fn aim(recall: f32) -> f32 {
     recall + (1.0 - recall) * RESERVE
 }
 
-/// The cheapest pair of probes and epsilon that finds enough of the neighbours.
-fn choose(needs: &[Vec<Need>], recall: f32, cost: &dyn Fn(u32, f32) -> f64) -> (u32, f32) {
-    let aim = aim(recall);
-    let total: usize = needs.iter().map(Vec::len).sum();
-    let wanted = ((total as f32 * aim).ceil() as usize).min(total);
-    let mut best: Option<(f64, (u32, f32))> = None;
-    let mut ranks = Vec::with_capacity(total);
-    for step in EPSILON_STEPS {
-        let epsilon = step as f32 / 10.0;
-        ranks.clear();
-        let near = needs
-            .iter()
-            .flatten()
-            .filter(|need| need.deviation <= epsilon);
-        ranks.extend(near.map(|need| need.rank));
-        if ranks.len() < wanted {
-            continue;
-        }
-        let (_, rank, _) = ranks.select_nth_unstable(wanted - 1);
-        let effort = (*rank + 1, epsilon);
-        let cost = cost(effort.0, effort.1);
-        if best.is_none_or(|(least, _)| cost < least) {
-            best = Some((cost, effort));
+/// The pairs of probes and epsilon that there are to choose from.
+struct Choices {
+    /// The neighbours to find.
+    total: usize,
+    /// Probes that look into the lists of all of them.
+    widest: u32,
+    /// The ranks of those whose deviation is within each epsilon, ascending.
+    ranks: Vec<(f32, Vec<u32>)>,
+}
+
+impl Choices {
+    fn new(needs: &[Vec<Need>]) -> Choices {
+        let mut by_rank: Vec<Need> = needs.iter().flatten().copied().collect();
+        by_rank.sort_unstable_by_key(|need| need.rank);
+        let within = |step| {
+            let epsilon = step as f32 / 10.0;
+            let near = by_rank.iter().filter(|need| need.deviation <= epsilon);
+            (epsilon, near.map(|need| need.rank).collect())
+        };
+        Choices {
+            total: by_rank.len(),
+            widest: by_rank.last().map_or(1, |need| need.rank + 1),
+            ranks: EPSILON_STEPS.map(within).collect(),
         }
     }
-    best.map_or_else(
-        || {
-            let widest = needs.iter().flatten().map(|need| need.rank + 1).max();
-            (widest.unwrap_or(1), *EPSILON_STEPS.end() as f32 / 10.0)
-        },
-        |(_, effort)| effort,
-    )
+
+    /// The cheapest pair that finds enough of the neighbours.
+    fn cheapest(&self, recall: f32, cost: &dyn Fn(u32, f32) -> f64) -> (u32, f32) {
+        let aim = aim(recall);
+        let wanted = ((self.total as f32 * aim).ceil() as usize).min(self.total);
+        let mut best: Option<(f64, (u32, f32))> = None;
+        for (epsilon, ranks) in &self.ranks {
+            let Some(rank) = wanted.checked_sub(1).and_then(|last| ranks.get(last)) else {
+                continue;
+            };
+            let effort = (rank + 1, *epsilon);
+            let cost = cost(effort.0, effort.1);
+            if best.is_none_or(|(least, _)| cost < least) {
+                best = Some((cost, effort));
+            }
+        }
+        let most = *EPSILON_STEPS.end() as f32 / 10.0;
+        best.map_or((self.widest, most), |(_, effort)| effort)
+    }
 }
 
 /// The share of neighbours that some queries find.
@@ -525,16 +545,34 @@ fn ranks(model: &Model, player: &Player) -> (Vec<u32>, Vec<f32>) {
     (ranks, away)
 }
 
-/// The estimate of each neighbour less the query's own part, its standard error, and its list.
-fn deviations(
+/// The codes of all rows that are near to any player, ascending; `None` if stopped.
+fn code_once(
     model: &Model,
     schema: &Schema,
     view: &View,
+    nearest: &[Vec<Neighbour>],
+    stop: &dyn Fn() -> bool,
+) -> Result<Option<Vec<CodedRows>>> {
+    let mut rows: Vec<u32> = nearest.iter().flatten().map(|near| near.row).collect();
+    rows.sort_unstable();
+    rows.dedup();
+    let mut coded = Vec::new();
+    for part in rows.chunks(STEP_ROWS) {
+        if stop() {
+            return Ok(None);
+        }
+        coded.push(CodedRows::code_some(model, schema, view, part, None)?);
+    }
+    Ok(Some(coded))
+}
+
+/// The estimate of each neighbour less the query's own part, its standard error, and its list.
+fn deviations(
+    model: &Model,
+    coded: &[CodedRows],
     player: &Player,
     nearest: &[Neighbour],
 ) -> Result<Vec<(f32, f32, u16)>> {
-    let rows: Vec<u32> = nearest.iter().map(|neighbour| neighbour.row).collect();
-    let coded = CodedRows::code_some(model, schema, view, &rows, None)?;
     let squared = model
         .rotation
         .kernel()
@@ -542,8 +580,14 @@ fn deviations(
     let width = model.padded() / 8;
     let mut residual = vec![0.0; model.padded()];
     let mut found = Vec::with_capacity(nearest.len());
-    for (position, list) in coded.lists.iter().enumerate() {
-        let cell = model.cell(usize::from(*list));
+    for neighbour in nearest {
+        let gone = || Error::internal("a row is gone from its view");
+        let part = coded.partition_point(|part| part.rows.last() < Some(&neighbour.row));
+        let coded = coded.get(part).ok_or_else(gone)?;
+        let position = coded.rows.binary_search(&neighbour.row);
+        let position = position.map_err(|_| gone())?;
+        let list = coded.lists[position];
+        let cell = model.cell(usize::from(list));
         for ((value, query), centroid) in
             residual.iter_mut().zip(&*player.rotated).zip(cell.centroid)
         {
@@ -556,7 +600,7 @@ fn deviations(
             Metric::Euclidean => estimate - squared,
             Metric::Dot | Metric::Cosine => estimate,
         };
-        found.push((estimate, error, *list));
+        found.push((estimate, error, list));
     }
     Ok(found)
 }

@@ -20,16 +20,6 @@ pub(crate) struct CodedRows {
 }
 
 impl CodedRows {
-    /// No rows yet, and room for so many.
-    pub(crate) fn with_capacity(rows: usize, padded: usize) -> CodedRows {
-        CodedRows {
-            rows: Vec::with_capacity(rows),
-            lists: Vec::with_capacity(rows),
-            factors: Vec::with_capacity(rows),
-            bits: Vec::with_capacity(rows * padded / 8),
-        }
-    }
-
     /// Codes the live rows of a view from `first` to `end`, exclusive.
     pub(crate) fn code(
         model: &Model,
@@ -80,14 +70,6 @@ impl CodedRows {
             coded.factors.push(cell.code(row, bits));
         }
         Ok(coded)
-    }
-
-    /// Appends rows that come later.
-    pub(crate) fn append(&mut self, mut later: CodedRows) {
-        self.rows.append(&mut later.rows);
-        self.lists.append(&mut later.lists);
-        self.factors.append(&mut later.factors);
-        self.bits.append(&mut later.bits);
     }
 }
 

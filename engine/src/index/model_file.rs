@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nearfield_model::{Metric, Result};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::Rotation;
 use super::model::{LISTS_MAX, Model};
@@ -30,20 +30,27 @@ pub(crate) fn write(io: &dyn Io, directory: &Path, mark: &[u8; 16], model: &Mode
     bytes.extend_from_slice(&(model.lists() as u32).to_le_bytes());
     bytes.extend_from_slice(&(model.cell_ends().len() as u32).to_le_bytes());
     bytes.resize(HEADER_BYTES, 0);
-    bytes.extend(model.cell_ends().iter().flat_map(|end| end.to_le_bytes()));
-    let cells = model.cell_centroids();
-    for floats in [cells, model.centroids()] {
-        bytes.extend(floats.iter().flat_map(|value| value.to_le_bytes()));
-    }
-    bytes.extend_from_slice(&xxh3_64(&bytes).to_le_bytes());
+    // Only little-endian machines are built for.
+    let parts: [&[u8]; 4] = [
+        &bytes,
+        bytemuck::cast_slice(model.cell_ends()),
+        bytemuck::cast_slice(model.cell_centroids()),
+        bytemuck::cast_slice(model.centroids()),
+    ];
+    let mut sum = Xxh3::new();
+    parts.iter().for_each(|part| sum.update(part));
+    let sum = sum.digest().to_le_bytes();
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    let [a, b, c, d] = parts.map(IoSlice::new);
     if io.exists(&path).map_err(fail)? {
         io.remove(&path).map_err(fail)?;
     }
     let file = io.create(&path).map_err(fail)?;
-    file.write_at(0, &[IoSlice::new(&bytes)]).map_err(fail)?;
+    file.write_at(0, &[a, b, c, d, IoSlice::new(&sum)])
+        .map_err(fail)?;
     file.sync_data().map_err(fail)?;
     io.sync_directory(directory).map_err(fail)?;
-    Ok(bytes.len() as u64)
+    Ok(length as u64 + 8)
 }
 
 fn header(mark: &[u8; 16], epoch: u64, trained_rows: u64) -> Vec<u8> {

@@ -461,12 +461,16 @@ impl Workshop<'_> {
         made
     }
 
-    /// Makes a segment of rows that were coded for its epoch.
-    pub(crate) fn build(&self, extent: Extent, coded: &CodedRows) -> Result<Segment> {
+    /// Makes a segment of rows that were coded for its epoch, in parts of at most 65,536 rows.
+    pub(crate) fn build(&self, extent: Extent, coded: &[CodedRows]) -> Result<Segment> {
+        let rows: usize = coded.iter().map(|part| part.rows.len()).sum();
         let mut counts = vec![0_u32; self.lists];
         let mut homes = Huge::zeros(extent.rows() as usize);
         homes.fill(NO_LIST);
-        for (row, list) in coded.rows.iter().zip(&coded.lists) {
+        for (row, list) in coded
+            .iter()
+            .flat_map(|part| part.rows.iter().zip(&part.lists))
+        {
             counts[usize::from(*list)] += 1;
             homes[(row - extent.first_row) as usize] = *list;
         }
@@ -477,21 +481,25 @@ impl Workshop<'_> {
             *next = sum;
             sum += count;
         }
-        let mut order = vec![0_u32; coded.rows.len()];
-        for (position, list) in coded.lists.iter().enumerate() {
-            let next = &mut next[usize::from(*list)];
-            order[*next as usize] = position as u32;
-            *next += 1;
+        // A part in the upper half, a row of it in the lower.
+        let mut order = Huge::zeros(rows);
+        for (number, part) in coded.iter().enumerate() {
+            for (position, list) in part.lists.iter().enumerate() {
+                let next = &mut next[usize::from(*list)];
+                order[*next as usize] = (number << 16 | position) as u32;
+                *next += 1;
+            }
         }
         let sizes = counts.clone();
         self.write(extent, counts, &homes, |writer| {
-            let mut order = order.into_iter();
+            let mut order = order.iter().copied();
             let width = self.padded / 8;
             for size in sizes {
                 for position in order.by_ref().take(size as usize) {
-                    let position = position as usize;
-                    let bits = &coded.bits[position * width..][..width];
-                    writer.push(coded.rows[position], bits, coded.factors[position])?;
+                    let (part, position) = (&coded[(position >> 16) as usize], position as u16);
+                    let position = usize::from(position);
+                    let bits = &part.bits[position * width..][..width];
+                    writer.push(part.rows[position], bits, part.factors[position])?;
                 }
                 writer.end_list()?;
             }

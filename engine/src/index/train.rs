@@ -6,7 +6,7 @@ use nearfield_model::Metric;
 use super::Rotation;
 use super::model::{LISTS_MAX, Model};
 use super::random::SplitMix;
-use crate::kernel::{Floats, Kernel, TILE, fill_tiles};
+use crate::kernel::{Floats, Huge, Kernel, TILE, fill_tiles};
 
 /// Sampled rows per list.
 const SAMPLE_PER_LIST: usize = 16;
@@ -62,21 +62,23 @@ pub(crate) fn train(purpose: Purpose, sample: &[f32]) -> Model {
     for (row, cell) in cell_of.into_iter().enumerate() {
         members[cell as usize].push(row as u32);
     }
-    let mut centroids = Vec::with_capacity(tiles * TILE * padded);
+    // Every cell has a tile at least.
+    let mut centroids = Floats::zeros((tiles + cells) * TILE * padded);
+    let mut made = 0;
     let mut cell_ends = Vec::with_capacity(cells);
-    let mut own = Vec::new();
     for members in &members {
         let share = (members.len() * tiles + rows / 2) / rows.max(1);
         let room = LISTS_MAX / TILE - (cells - 1 - cell_ends.len());
-        let made = centroids.len() / padded / TILE;
-        let lists = share.max(1).min(room - made) * TILE;
-        own.clear();
-        for row in members {
-            own.extend_from_slice(&sample[*row as usize * padded..][..padded]);
+        let left = tiles + cells - made - (cells - 1 - cell_ends.len());
+        let lists = share.max(1).min(room - made).min(left) * TILE;
+        let mut own = Floats::zeros(members.len() * padded);
+        for (own, row) in own.chunks_exact_mut(padded).zip(members) {
+            own.copy_from_slice(&sample[*row as usize * padded..][..padded]);
         }
         let (lists, _) = kmeans(&own, padded, lists, LIST_ROUNDS, kernel, &mut random);
-        centroids.extend_from_slice(&lists);
-        cell_ends.push((centroids.len() / padded / TILE) as u32);
+        centroids[made * TILE * padded..][..lists.len()].copy_from_slice(&lists);
+        made += lists.len() / padded / TILE;
+        cell_ends.push(made as u32);
     }
     Model::new(
         purpose.mark,
@@ -84,7 +86,7 @@ pub(crate) fn train(purpose: Purpose, sample: &[f32]) -> Model {
         purpose.trained_rows,
         purpose.metric,
         purpose.rotation,
-        Floats::from(&centroids[..]),
+        Floats::from(&centroids[..made * TILE * padded]),
         centres,
         cell_ends,
     )
@@ -123,7 +125,7 @@ fn kmeans(
         if round + 1 == rounds {
             break;
         }
-        let mut sums = vec![0.0_f64; count * padded];
+        let mut sums = Huge::<f64>::zeros(count * padded);
         let mut sizes = vec![0_u32; count];
         for (number, centre) in nearest.iter().enumerate() {
             let centre = *centre as usize;

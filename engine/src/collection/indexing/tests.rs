@@ -8,6 +8,7 @@ use nearfield_model::{Context, Durability};
 
 use crate::collection::Collection;
 use crate::collection::fixture::{all_found, delete, open, open_at, options, upsert, work};
+use crate::index::calibration::calibrate;
 use crate::io::{Io, SimulatedIo};
 use crate::options::Options;
 use crate::pause::with_hook;
@@ -153,4 +154,13 @@ fn the_smallest_index_is_calibrated_and_left_alone() {
         work(&docs, true);
         assert_eq!(all_found(&docs, None), ids(0));
     }
+}
+
+#[test]
+fn one_row_may_play_all_queries() {
+    let docs = indexed(&SimulatedIo::new(7));
+    let model = &docs.index.live().epochs[0].model;
+    let others = |row: u32| row != 5;
+    let calibration = calibrate(model, &docs.schema, &docs.view(), &others, &|| false);
+    assert!(!calibration.unwrap().unwrap().efforts.is_empty());
 }
