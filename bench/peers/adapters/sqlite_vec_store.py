@@ -36,17 +36,18 @@ class Adapter(Peer):
         connection.execute("pragma journal_mode = wal")
         connection.execute(f"pragma synchronous = {'full' if durability == 'sync' else 'normal'}")
         metric = "l2" if self.metric == "euclidean" else "cosine"
-        columns = ["id integer primary key", f"vector float[{self.dimension}] distance_metric={metric}"]
-        values = ["?", "?"]
+        columns = {
+            "id": ("integer primary key", "?1"),
+            "vector": (f"float[{self.dimension}] distance_metric={metric}", "?2"),
+        }
         if self.bits:
-            columns.append(f"code bit[{self.dimension}]")
-            values.append("vec_quantize_binary(?2)")
+            columns["code"] = (f"bit[{self.dimension}]", "vec_quantize_binary(?2)")
         if fields:
-            columns += [f"{name} integer" for name in FIELDS]
-            values += ["?"] * len(FIELDS)
-        connection.execute(f"create virtual table points using vec0({', '.join(columns)})")
-        places = ", ".join(value if "(" in value else f"?{place}" for place, value in numbered(values))
-        self.insert = f"insert into points values ({places})"
+            columns |= {name: ("integer", f"?{place}") for place, name in enumerate(FIELDS, 3)}
+        kinds = ", ".join(f"{name} {kind}" for name, (kind, _) in columns.items())
+        values = ", ".join(value for _, value in columns.values())
+        connection.execute(f"create virtual table points using vec0({kinds})")
+        self.insert = f"insert into points ({', '.join(columns)}) values ({values})"
 
     def prepare(self, first, vectors, fields):
         rows = ((first + place, vector.tobytes()) for place, vector in enumerate(vectors))
@@ -86,10 +87,3 @@ class Adapter(Peer):
     def ids(self, result):
         return [[row for (row,) in result]]
 
-
-def numbered(values):
-    """Values with the number of the parameter that each takes."""
-    place = 0
-    for value in values:
-        place += "(" not in value
-        yield place, value
