@@ -25,7 +25,7 @@ BUILD_BATCH = {
 }
 
 EF = (10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 384, 512, 768, 1024)
-PROBES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+PROBES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096)
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,11 @@ def sweep(peer, variant, rows, filtered):
     if peer == "zvec":
         return [[{"ef": ef} for ef in EF]]
     if peer == "lancedb" and variant.parameters["index"] == "IVF_RQ":
-        probes = PROBES[2::2] if not filtered else PROBES[2::3]
+        probes = PROBES[1:16:2] if not filtered else PROBES[2:16:3]
         return [[{"nprobes": p, "refine_factor": r} for p in probes] for r in (5, 10, 20, 40)]
     if peer == "lancedb":
-        return [[{"ef": ef, "refine_factor": r} for ef in EF[1::2]] for r in (1, 2, 4)]
+        # It refuses an ef below the hits that are refined.
+        return [[{"ef": ef, "refine_factor": r} for ef in EF[0::2] if ef >= LIMIT * r] for r in (1, 2, 4)]
     if variant.parameters["kind"] == "bit":
         return [[{"oversampling": o} for o in (2, 4, 8, 16, 32, 64, 128)]]
     return [[{}]]
