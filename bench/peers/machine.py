@@ -54,4 +54,15 @@ def describe(scratch):
 
 
 def versions(packages):
-    return {package: importlib.metadata.version(package) for package in sorted(set(packages))}
+    found = {}
+    for package in sorted(set(packages)):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def commit(program):
+    """The commit that is checked out where a program was built."""
+    return output("git", "-C", str(Path(program).resolve().parent), "describe", "--always", "--dirty")

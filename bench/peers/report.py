@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from settings import FIELDS, FILTER_TARGET, TARGETS, THREADS
+from settings import FIELDS, FILTER_TARGET, TARGETS, THREADS, VARIANTS
 
 MIB = 2**20
 
@@ -140,14 +140,16 @@ def one_set(name, found):
     if "missing" in found:
         return f"### {name}\n\nNot measured: {found['missing']}"
     spec = found["spec"]
+    order = ["nearfield", *VARIANTS]
+    peers = dict(sorted(found["peers"].items(), key=lambda item: order.index(item[0])))
     parts = [
         f"### {name}: {spec['rows']:,} x {spec['dimension']}, {spec['metric']}, {spec['query_count']:,} queries",
         f"Load {found['load_before']} before, {found.get('load_after', '?')} after.",
-        table(HEAD, [main_row(*item) for item in found["peers"].items()]),
+        table(HEAD, [main_row(*item) for item in peers.items()]),
         "Settings and recall@10, one thread:",
-        knobs({k: v for k, v in found["peers"].items() if v.get("searches")}),
+        knobs({name: result for name, result in peers.items() if result.get("searches")}),
         "What was built:",
-        variants(found["peers"]),
+        variants(peers),
     ]
     if found["not_run"]:
         parts.append("Not run:\n\n" + "\n".join(f"- {peer}: {reason}" for peer, reason in found["not_run"].items()))

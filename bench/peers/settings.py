@@ -56,8 +56,21 @@ VARIANTS = {
         ),
     ],
     "faiss-rabitq": [
-        Variant("1 bit, refined", "RaBitQ needs a random rotation first", {"factory": "RR{dim},IVF{lists},RaBitQfs,RFlat"}),
-        Variant("4 bits, refined", "more bits need fewer exact distances", {"factory": "RR{dim},IVF{lists},RaBitQfs4,RFlat"}),
+        Variant(
+            "1 bit fs, refined",
+            "IndexIVFRaBitQFastScan; the codes need a random rotation first",
+            {"factory": "RR{dim},IVF{lists},RaBitQfs,RFlat"},
+        ),
+        Variant(
+            "1 bit, refined",
+            "IndexIVFRaBitQ, which was faster where lists are short",
+            {"factory": "RR{dim},IVF{lists},RaBitQ,RFlat"},
+        ),
+        Variant(
+            "4 bits fs, refined",
+            "more bits need fewer exact distances",
+            {"factory": "RR{dim},IVF{lists},RaBitQfs4,RFlat"},
+        ),
     ],
     "hnswlib": [
         Variant("M=16", "its default M, and the ef_construction of its examples", {"m": 16, "ef_construction": 200}),
@@ -91,8 +104,9 @@ def sweep(peer, variant, rows, filtered):
     if peer in ("faiss-hnsw", "hnswlib", "usearch"):
         return [[{"ef": ef} for ef in EF]]
     if peer in ("faiss-ivfpq", "faiss-rabitq"):
-        probes = [probes for probes in PROBES if probes <= lists(rows)]
-        return [[{"nprobe": p, "k_factor": k} for p in probes] for k in (1, 2, 4, 8, 16, 32, 64)]
+        probes = [probes for probes in PROBES[5 if filtered else 0 :] if probes <= lists(rows)]
+        factors = (1, 4, 16) if filtered else (1, 2, 4, 8, 16, 32)
+        return [[{"nprobe": p, "k_factor": k} for p in probes] for k in factors]
     if peer == "qdrant-edge":
         # Oversampling multiplies the hits that are compared exactly.
         return [[{"hnsw_ef": ef, "oversampling": o} for ef in EF[2:]] for o in (1.0, 2.0, 4.0)]
