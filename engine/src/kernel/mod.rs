@@ -22,6 +22,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tiles;
+mod trim;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -41,3 +42,4 @@ pub use moments::Moments;
 pub use prefetch::prefetch;
 pub(crate) use prefetch::prefetch_bytes;
 pub use tiles::{TILE, fill_tiles};
+pub(crate) use trim::give_memory_back;
