@@ -161,6 +161,7 @@ impl Collection {
                 return Err(Error::internal("others drained or trained meanwhile"));
             }
             live.segments.push(segment.clone());
+            live.sequence = live.sequence.max(view.sequence);
             Ok(())
         });
         if !fits {
@@ -336,11 +337,15 @@ impl Collection {
             first_row, end_row, ..
         } = older.extent;
         let mut pieces = Vec::new();
+        let mut sequence = 0;
         for from in (first_row..end_row).step_by(PIECE_ROWS as usize) {
             let to = end_row.min(from.saturating_add(PIECE_ROWS));
             let view = self.view();
             match self.segment_of(model, &view, from, to, false, stop)? {
-                Some(piece) => pieces.push(Arc::new(piece)),
+                Some(piece) => {
+                    pieces.push(Arc::new(piece));
+                    sequence = view.sequence;
+                }
                 None => {
                     for piece in &pieces {
                         let _half_made = self.place.io.remove(&piece.path);
@@ -351,7 +356,7 @@ impl Collection {
             // What is drained meanwhile does not wait for the last piece.
             self.merge_some(at_rest)?;
         }
-        self.replace(std::slice::from_ref(older), pieces)?;
+        self.replace(std::slice::from_ref(older), pieces, sequence)?;
         Ok(true)
     }
 
@@ -378,11 +383,12 @@ impl Collection {
         let number = self.index.take_number();
         let merged = workshop(&self.place, model).merge(number, parts, &view)?;
         pause();
-        self.replace(parts, vec![Arc::new(merged)])
+        self.replace(parts, vec![Arc::new(merged)], view.sequence)
     }
 
-    /// Puts segments in the place of others that cover the same rows.
-    fn replace(&self, old: &[Arc<Segment>], new: Vec<Arc<Segment>>) -> Result<()> {
+    /// Puts segments in the place of others that cover the same rows. They were made of a view
+    /// up to the write `sequence`.
+    fn replace(&self, old: &[Arc<Segment>], new: Vec<Arc<Segment>>, sequence: u64) -> Result<()> {
         self.index.change(&self.place, |live| {
             let first = old.first().map(|segment| segment.extent.number);
             let at = live
@@ -391,6 +397,7 @@ impl Collection {
                 .position(|segment| Some(segment.extent.number) == first)
                 .ok_or_else(|| Error::internal("the segments to replace are gone"))?;
             live.segments.splice(at..at + old.len(), new);
+            live.sequence = live.sequence.max(sequence);
             Ok(())
         })
     }
