@@ -195,8 +195,7 @@ impl Collection {
                 self.index.progress.store(to - first, Ordering::Release);
             }
         }
-        self.syncer.check()?;
-        self.syncer.sync_to(view.sequence)?;
+        self.sync_before(view)?;
         let extent = Extent {
             number: self.index.take_number(),
             epoch: model.epoch,
@@ -204,6 +203,16 @@ impl Collection {
             end_row: end,
         };
         workshop(&self.place, model).build(extent, &coded).map(Some)
+    }
+
+    /// Has all that a view holds on disk before its segment is: rows that are left out of one
+    /// must not come back with a write that a power loss takes.
+    fn sync_before(&self, view: &View) -> Result<()> {
+        self.syncer.check()?;
+        if self.syncer.sync_to(view.sequence)? {
+            self.mark();
+        }
+        Ok(())
     }
 
     fn upkeep(&self, at_rest: bool, stop: &Stop<'_>) -> Result<bool> {
@@ -377,9 +386,7 @@ impl Collection {
         };
         let view = self.view();
         pause();
-        // Rows that are left out must not come back with a write that a power loss takes.
-        self.syncer.check()?;
-        self.syncer.sync_to(view.sequence)?;
+        self.sync_before(&view)?;
         let number = self.index.take_number();
         let merged = workshop(&self.place, model).merge(number, parts, &view)?;
         pause();
