@@ -126,6 +126,16 @@ impl Report {
                 ),
             });
         }
+        for error in &collection.index.lost {
+            self.findings.push(Finding {
+                is_fault: false,
+                message: format!(
+                    "{}; nothing is lost: searches do without this part of the index, which is made again \
+                     from the log once the store is opened",
+                    error.message()
+                ),
+            });
+        }
         for cut in collection.cuts() {
             self.findings.push(Finding {
                 is_fault: false,

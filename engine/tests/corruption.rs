@@ -12,24 +12,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use harness::{Random, State, Story, call, each_seed};
+use harness::{Event, Random, State, Story, any_thresholds, call, each_seed};
 use nearfield_engine::io::{Io, SimulatedIo};
-use nearfield_engine::{Engine, Options, doctor_with};
+use nearfield_engine::{Engine, Finding, Options, doctor_with};
 use nearfield_model::{
     Compact, Durability, Error, ErrorKind, Flush, Get, Ids, ListCollections, Result,
 };
 
 const ROOT: &str = "/store";
-const CASES: u64 = 1_500;
+const CASES: u64 = 1_800;
+const STORES: u64 = 8;
 /// Bytes of the mark behind the last record.
 const MARK_BYTES: u64 = 128;
 
 #[test]
 fn damage_is_refused_or_repaired() {
-    let stores: Vec<Store> = (0..6).map(Store::new).collect();
+    let stores: Vec<Store> = (0..STORES).map(Store::new).collect();
     let tally = Mutex::new([0; 5]);
     each_seed("corruption", "NEARFIELD_SEED", CASES, |seed| {
-        let outcome = stores[(seed % 6) as usize].suffer(seed);
+        let outcome = stores[(seed % STORES) as usize].suffer(seed);
         tally.lock().unwrap()[outcome as usize] += 1;
     });
     let [refused, read_refused, intact, cut, ended] = tally.into_inner().unwrap();
@@ -37,6 +38,16 @@ fn damage_is_refused_or_repaired() {
         "not opened: {refused}, refused when read: {read_refused}, intact: {intact}, \
          cut of what was not confirmed: {cut}, last writes gone with their mark: {ended}"
     );
+    let events = [
+        Event::Trained,
+        Event::NextEpoch,
+        Event::Merged,
+        Event::Reopened,
+        Event::LostAtOpening,
+        Event::SearchedLists,
+        Event::SearchedForAll,
+    ];
+    Event::assert_seen(&events, 10);
 }
 
 /// What came of a damage.
@@ -52,6 +63,7 @@ enum Outcome {
 /// A store at rest, and all that it held over time.
 struct Store {
     io: SimulatedIo,
+    options: Options,
     closed: bool,
     collections: Vec<Past>,
 }
@@ -65,17 +77,19 @@ struct Past {
     folder: usize,
 }
 
-fn options() -> Options {
+/// Most stores have indexes.
+fn options(number: u64) -> Options {
     let mut options = Options::default();
     options.background = false;
     options.log_file_bytes = 1 << 20;
     options.checkpoint_bytes = 300_000;
     options.search_threads = 1;
+    any_thresholds(&mut Random(number), &mut options);
     options
 }
 
-fn open(io: &SimulatedIo) -> Result<Engine> {
-    Engine::open_with(Arc::new(io.clone()), Path::new(ROOT), options())
+fn open(io: &SimulatedIo, options: &Options) -> Result<Engine> {
+    Engine::open_with(Arc::new(io.clone()), Path::new(ROOT), options.clone())
 }
 
 impl Store {
@@ -83,7 +97,8 @@ impl Store {
     fn new(number: u64) -> Store {
         let mut random = Random(number * 977);
         let io = SimulatedIo::new(number);
-        let engine = open(&io).unwrap();
+        let options = options(number);
+        let engine = open(&io, &options).unwrap();
         let mut collections = Vec::new();
         for (folder, name) in ["albums", "books"].into_iter().enumerate() {
             let mut story = Story::any(name, &mut random);
@@ -125,6 +140,7 @@ impl Store {
         };
         Store {
             io,
+            options,
             closed,
             collections,
         }
@@ -136,9 +152,11 @@ impl Store {
         let io = self.io.kill().unwrap();
         let damage = Damage::any(&io, &mut random);
         let note = format!("{damage:?}, closed: {}", self.closed);
+        let before = content(&io, &damage.path);
         damage.inflict(&io, &mut random);
-        let by_doctor = doctor_with(Arc::new(io.clone()), Path::new(ROOT), &options());
-        let engine = match open(&io) {
+        let changed = content(&io, &damage.path) != before;
+        let by_doctor = doctor_with(Arc::new(io.clone()), Path::new(ROOT), &self.options);
+        let engine = match open(&io, &self.options) {
             Ok(engine) => engine,
             Err(error) => {
                 damage.assert_named(&error, &note);
@@ -151,9 +169,16 @@ impl Store {
         };
         let names = call(&engine, ListCollections {}).unwrap().collections;
         assert_eq!(names, ["albums", "books"], "{note}");
+        if damage.is_of_index() {
+            let findings = &by_doctor.as_ref().unwrap().findings;
+            let path = damage.path.to_string_lossy();
+            let named = |finding: &Finding| !finding.is_fault && finding.message.contains(&*path);
+            assert_eq!(findings.iter().any(named), changed, "{note}: {findings:?}");
+            assert!(!findings.iter().any(|finding| finding.is_fault), "{note}");
+        }
         let mut outcome = Outcome::Intact;
         for past in &self.collections {
-            match past.compare(&engine, &damage, &mut random, &note) {
+            match past.compare(&engine, &self.options, &damage, &mut random, &note) {
                 Ok(None) => {}
                 Ok(Some(sequence)) => {
                     let report = by_doctor.as_ref().unwrap();
@@ -191,6 +216,7 @@ impl Past {
     fn compare(
         &self,
         engine: &Engine,
+        options: &Options,
         damage: &Damage,
         random: &mut Random,
         note: &str,
@@ -230,6 +256,8 @@ impl Past {
         }
         let mut story = self.story.clone();
         story.now = state.clone();
+        story.look_at_index(engine, options);
+        Event::Reopened.note(story.indexed() > 0);
         if let Err(error) = story.search_as_expected(engine, random) {
             refused = Some(error);
         }
@@ -284,6 +312,10 @@ impl Damage {
             "manifest",
             "catalog",
             "lock",
+            ".segment",
+            ".segment",
+            ".model",
+            "index.manifest",
         ];
         let (path, length) = loop {
             let ending = random.pick(&endings);
@@ -360,6 +392,13 @@ impl Damage {
         self.last && cut && self.path.to_string_lossy().contains(&folder)
     }
 
+    fn is_of_index(&self) -> bool {
+        let path = self.path.to_string_lossy();
+        [".segment", ".model", "index.manifest"]
+            .iter()
+            .any(|end| path.ends_with(end))
+    }
+
     /// An error says what is wrong and where.
     fn assert_named(&self, error: &Error, note: &str) {
         let kinds = [ErrorKind::Corruption, ErrorKind::Storage];
@@ -369,6 +408,14 @@ impl Damage {
         assert!(message.contains(&*path), "{note}: {message}");
         assert!(message.contains("offset"), "{note}: {message}");
     }
+}
+
+/// What a file holds; none if it is gone.
+fn content(io: &SimulatedIo, path: &Path) -> Option<Vec<u8>> {
+    let file = io.open(path).ok()?;
+    let mut bytes = vec![0; file.len().unwrap() as usize];
+    file.read_at(0, &mut bytes).unwrap();
+    Some(bytes)
 }
 
 /// Where the last byte that is not zero lies.

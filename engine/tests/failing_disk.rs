@@ -12,7 +12,10 @@ use std::io::ErrorKind as IoErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
-use harness::{Random, Story, call, each_seed, scan};
+use harness::{
+    Event, Random, Story, any_thresholds, assert_no_leftovers, assert_recalled, call, each_seed,
+    scan,
+};
 use nearfield_engine::io::SimulatedIo;
 use nearfield_engine::{Engine, Options, doctor_with};
 use nearfield_model::{
@@ -24,6 +27,18 @@ const ROOT: &str = "/store";
 #[test]
 fn three_hundred_seeds() {
     each_seed("failing_disk", "NEARFIELD_SEED", 300, play);
+    assert_recalled();
+    let events = [
+        Event::Trained,
+        Event::NextEpoch,
+        Event::AssignedAnew,
+        Event::Merged,
+        Event::DrainedAtRest,
+        Event::Reopened,
+        Event::SearchedLists,
+        Event::SearchedForAll,
+    ];
+    Event::assert_seen(&events, 5);
 }
 
 fn open(io: &SimulatedIo, options: &Options) -> Engine {
@@ -37,12 +52,14 @@ fn play(seed: u64) {
     options.background = false;
     options.log_file_bytes = 1 << 20;
     options.checkpoint_bytes = random.pick(&[30_000, 300_000]);
+    any_thresholds(&mut random, &mut options);
     let mut io = SimulatedIo::new(seed);
     let mut story = Story::any("albums", &mut random);
     call(&open(&io, &options), story.schema.clone()).unwrap();
     for _ in 0..3 {
         let engine = open(&io, &options);
-        match random.below(5) {
+        let kind = random.below(5);
+        match kind {
             0 => io.fail_writes_after(random.below(400_000)),
             1 => io.fail_nth_write(1 + random.below(40), IoErrorKind::Other),
             2 => io.fail_nth_write(1 + random.below(40), IoErrorKind::StorageFull),
@@ -50,7 +67,9 @@ fn play(seed: u64) {
             _ => io.fail_renames(),
         }
         let mut stopped = false;
-        for _ in 0..40 {
+        // An index that cannot be named is made again with each write.
+        let writes = if kind < 4 { 40 } else { 10 };
+        for _ in 0..writes {
             let outcome = match random.below(20) {
                 0 => call(&engine, Compact::new("albums")).map(drop),
                 1 => call(&engine, Flush::new("albums")).map(|_| story.flushed()),
@@ -85,6 +104,9 @@ fn play(seed: u64) {
         // What was readable stays so.
         let read = scan(&engine, "albums").unwrap();
         assert!(read == story.now || stopped);
+        if read == story.now {
+            story.check_search(&engine, &mut random);
+        }
         io.heal();
         if random.percent(50) {
             drop(engine);
@@ -100,12 +122,17 @@ fn play(seed: u64) {
         // once it was recovered, also where a sync had failed.
         let engine = open(&io, &options);
         story.settle(&engine, story.acknowledged);
+        assert_no_leftovers(&io, ROOT, &engine);
+        story.look_at_index(&engine, &options);
+        Event::Reopened.note(story.indexed() > 0);
         story.check_search(&engine, &mut random);
         let after = io.crash_losing_all(random.next()).unwrap();
         drop(engine);
         io = after;
         let engine = open(&io, &options);
         story.settle(&engine, story.acknowledged);
+        assert_no_leftovers(&io, ROOT, &engine);
+        story.check_search(&engine, &mut random);
         drop(engine);
     }
 }

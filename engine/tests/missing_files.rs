@@ -8,10 +8,10 @@ use std::io::IoSlice;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use harness::{Random, Story, call};
+use harness::{Random, Row, Story, assert_no_leftovers, call};
 use nearfield_engine::io::{Io, SimulatedIo};
 use nearfield_engine::{Engine, Options, doctor_with};
-use nearfield_model::{Compact, Durability, ErrorKind, Snapshot};
+use nearfield_model::{Compact, DescribeCollection, Durability, ErrorKind, Flush, Id, Snapshot};
 
 const ROOT: &str = "/store";
 const FOLDER: &str = "/store/collections/00000001";
@@ -21,6 +21,74 @@ fn open(io: &SimulatedIo) -> nearfield_model::Result<Engine> {
     options.background = false;
     options.log_file_bytes = 1 << 20;
     Engine::open_with(Arc::new(io.clone()), Path::new(ROOT), options)
+}
+
+/// Options with which a few points have an index.
+fn with_index() -> Options {
+    let mut options = Options::default();
+    options.background = false;
+    options.log_file_bytes = 1 << 20;
+    options.index_rows = 40;
+    options.index_batch_rows = 16;
+    options.index_list_rows = 4;
+    options.exact_rows = 0;
+    options
+}
+
+/// Upserts points with these numbers as ids.
+fn upsert(story: &Story, random: &mut Random, ids: std::ops::Range<u64>) -> harness::Write {
+    let row = |id| {
+        let vector = story.any_vector(random);
+        let metadata = Some(format!("{{\"group\":{}}}", id % 12));
+        (Id::from(id), Row { vector, metadata })
+    };
+    harness::Write::Upsert(ids.map(row).collect())
+}
+
+/// A store that was killed while the second epoch of its index replaced the first, and what it
+/// holds.
+fn with_two_epochs() -> (SimulatedIo, Story) {
+    let open = |io: &SimulatedIo| {
+        let machine = Arc::new(io.clone());
+        Engine::open_with(machine, Path::new(ROOT), with_index()).unwrap()
+    };
+    let mut random = Random(11);
+    let io = SimulatedIo::new(11);
+    let engine = open(&io);
+    let mut story = Story::any("albums", &mut random);
+    call(&engine, story.schema.clone()).unwrap();
+    for first in (0..150).step_by(10) {
+        let write = upsert(&story, &mut random, first..first + 10);
+        story.write(&engine, write, Durability::Sync).unwrap();
+    }
+    for operations in 0.. {
+        let io = io.kill().unwrap();
+        let mut story = story.clone();
+        let engine = open(&io);
+        io.power_off_after(operations);
+        let write = upsert(&story, &mut random, 150..165);
+        let _died = story.write(&engine, write, Durability::Os);
+        let left = io.kill().unwrap();
+        drop(engine);
+        let engine = open(&left);
+        let floor = story.acknowledged;
+        story.settle(&engine, floor);
+        let index = call(&engine, DescribeCollection::new("albums"))
+            .unwrap()
+            .index;
+        let index = index.unwrap();
+        let older = index.older_epoch_rows;
+        if index.epoch == 2 && (1..index.rows).contains(&older) {
+            let left = left.kill().unwrap();
+            drop(engine);
+            return (left, story);
+        }
+        assert!(
+            older > 0 || index.epoch == 1,
+            "no power loss hits the middle"
+        );
+    }
+    unreachable!("the epoch is over by then");
 }
 
 /// A store that was killed with `files` log files of records, and what it holds.
@@ -312,4 +380,157 @@ fn a_snapshot_is_a_store() {
     let floor = copy.acknowledged;
     let mut copy = copy;
     copy.settle(&engine, floor);
+}
+
+/// Files of the index of these endings.
+fn index_files(io: &SimulatedIo) -> Vec<(PathBuf, u64)> {
+    let mut files = io.files().unwrap();
+    files.retain(|(path, _)| {
+        let name = path.to_string_lossy();
+        [".segment", ".model", "index.manifest"]
+            .iter()
+            .any(|end| name.ends_with(end))
+    });
+    files
+}
+
+/// Searches find everything, at any recall, before and after the index is made again; the
+/// doctor knew of it, and has nothing to say afterwards.
+fn assert_made_again(io: &SimulatedIo, story: &Story, what: &str) {
+    let machine = || Arc::new(io.clone());
+    let report = doctor_with(machine(), Path::new(ROOT), &with_index()).unwrap();
+    assert_eq!(report.findings.len(), 1, "{what}: {:?}", report.findings);
+    let finding = &report.findings[0];
+    assert!(!finding.is_fault, "{what}: {finding:?}");
+    assert!(finding.message.contains(FOLDER), "{what}: {finding:?}");
+    let engine = Engine::open_with(machine(), Path::new(ROOT), with_index()).unwrap();
+    let mut story = story.clone();
+    let mut random = Random(1);
+    let floor = story.acknowledged;
+    story.settle(&engine, floor);
+    assert_no_leftovers(io, ROOT, &engine);
+    for _ in 0..5 {
+        story.check_search(&engine, &mut random);
+    }
+    let describe = || call(&engine, DescribeCollection::new("albums")).unwrap();
+    assert!(
+        describe().index.is_none_or(|index| index.fault.is_some()),
+        "{what}"
+    );
+    while describe()
+        .index
+        .is_none_or(|index| index.fault.is_some() || index.older_epoch_rows > 0)
+    {
+        let write = story.any_write(&mut random);
+        story.write(&engine, write, Durability::Os).unwrap();
+    }
+    call(&engine, Flush::new("albums")).unwrap();
+    story.flushed();
+    assert_eq!(describe().unindexed, 0, "{what}");
+    for _ in 0..5 {
+        story.check_search(&engine, &mut random);
+    }
+    assert_no_leftovers(io, ROOT, &engine);
+    drop(engine);
+    let report = doctor_with(machine(), Path::new(ROOT), &with_index()).unwrap();
+    assert_eq!(report.findings, [], "{what}");
+}
+
+#[test]
+fn a_damaged_or_missing_file_of_the_index_is_made_again() {
+    let (io, story) = with_two_epochs();
+    let files = index_files(&io);
+    assert!(files.len() >= 5, "{files:?}");
+    let mut random = Random(4);
+    for (path, length) in files {
+        for round in 0..6 {
+            let io = io.kill().unwrap();
+            let offset = random.below(length);
+            match round {
+                0 => io.remove(&path).unwrap(),
+                1 => io.truncate(&path, offset).unwrap(),
+                2 => io.truncate(&path, 0).unwrap(),
+                3 => io.overwrite(&path, length, b"more").unwrap(),
+                _ => io.flip_bit(&path, offset, random.below(8) as u32).unwrap(),
+            }
+            assert_made_again(&io, &story, &format!("{} {round} {offset}", path.display()));
+        }
+    }
+}
+
+#[test]
+fn an_index_that_is_gone_altogether_is_no_fault() {
+    let (io, story) = with_two_epochs();
+    for (path, _) in index_files(&io) {
+        io.remove(&path).unwrap();
+    }
+    let report = doctor_with(Arc::new(io.clone()), Path::new(ROOT), &with_index()).unwrap();
+    assert_eq!(report.findings, []);
+    assert_whole(&io, &story);
+}
+
+#[test]
+fn an_index_of_another_collection_is_not_taken_for_its_own() {
+    let (io, story) = with_two_epochs();
+    let engine = Engine::open_with(Arc::new(io.clone()), Path::new(ROOT), with_index()).unwrap();
+    let mut other = story.clone();
+    other.schema.collection = "books".to_owned();
+    call(&engine, other.schema.clone()).unwrap();
+    let mut other = Story::new(other.schema, &mut Random(9));
+    let mut random = Random(10);
+    let describe = || call(&engine, DescribeCollection::new("books")).unwrap();
+    while describe().count < 200 {
+        let write = other.any_write(&mut random);
+        other.write(&engine, write, Durability::Sync).unwrap();
+    }
+    call(&engine, Flush::new("books")).unwrap();
+    drop(engine);
+    for (path, length) in index_files(&io) {
+        if path.starts_with(FOLDER) {
+            continue;
+        }
+        let mut bytes = vec![0; length as usize];
+        io.open(&path).unwrap().read_at(0, &mut bytes).unwrap();
+        let to = format!("{FOLDER}/{}", path.file_name().unwrap().to_string_lossy());
+        if exists(&io, &to) {
+            io.remove(Path::new(&to)).unwrap();
+        }
+        make(&io, &to, &bytes);
+    }
+    let engine = Engine::open_with(Arc::new(io.clone()), Path::new(ROOT), with_index()).unwrap();
+    assert_no_leftovers(&io, ROOT, &engine);
+    let mut story = story;
+    let floor = story.acknowledged;
+    story.settle(&engine, floor);
+    story.check_search(&engine, &mut random);
+}
+
+/// The log ends where its last writes were lost with their mark. What they had removed is back,
+/// and the index had left it out.
+#[test]
+fn an_index_that_knows_of_lost_writes_is_made_again() {
+    let (io, mut story) = with_two_epochs();
+    let log = logs(&io).pop().unwrap();
+    let end = |io: &SimulatedIo| {
+        let file = io.open(&log).unwrap();
+        let mut bytes = vec![0; file.len().unwrap() as usize];
+        file.read_at(0, &mut bytes).unwrap();
+        let used = bytes.iter().rposition(|byte| *byte != 0).unwrap() as u64 + 1;
+        (used.next_multiple_of(64), bytes.len() as u64)
+    };
+    let engine = Engine::open_with(Arc::new(io.clone()), Path::new(ROOT), with_index()).unwrap();
+    call(&engine, Flush::new("albums")).unwrap();
+    // The last 128 bytes are a mark, in whose place the next record goes.
+    let position = end(&io).0 - 128;
+    let before = story.clone();
+    let ids = story.now.keys().take(80).cloned().collect();
+    let some = harness::Write::Delete(ids);
+    story.write(&engine, some, Durability::Sync).unwrap();
+    call(&engine, Flush::new("albums")).unwrap();
+    let left = io.kill().unwrap();
+    drop(engine);
+    let (used, _) = end(&left);
+    let zeros = vec![0; (used - position) as usize];
+    left.overwrite(&log, position, &zeros).unwrap();
+    assert_made_again(&left, &before, "lost writes");
 }

@@ -12,7 +12,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use harness::{Random, Story, call, call_as, each_seed};
+use harness::{
+    Event, Random, Story, any_thresholds, assert_no_leftovers, assert_recalled, call, call_as,
+    each_seed,
+};
 use nearfield_engine::io::{Io, SimulatedIo};
 use nearfield_engine::{Engine, Options, doctor_with};
 use nearfield_model::{
@@ -26,6 +29,23 @@ const NAMES: [&str; 3] = ["albums", "books", "films"];
 #[test]
 fn a_thousand_seeds() {
     each_seed("power_loss", "NEARFIELD_SEED", 1_000, play);
+    assert_recalled();
+    let events = [
+        Event::Trained,
+        Event::NextEpoch,
+        Event::OlderRows,
+        Event::AssignedAnew,
+        Event::Merged,
+        Event::DeadRowsLeftOut,
+        Event::TwoLevels,
+        Event::DrainedAtRest,
+        Event::Reopened,
+        Event::SearchedCodes,
+        Event::SearchedLists,
+        Event::SearchedListedRows,
+        Event::SearchedForAll,
+    ];
+    Event::assert_seen(&events, 10);
 }
 
 /// How a round ends.
@@ -61,6 +81,7 @@ fn play(seed: u64) {
     options.log_file_bytes = 1 << 20;
     options.checkpoint_bytes = random.pick(&[20_000, 200_000, 64 << 20]);
     options.search_threads = 1;
+    any_thresholds(&mut random, &mut options);
     let mut world = World {
         io: SimulatedIo::new(seed),
         options,
@@ -165,12 +186,15 @@ impl World {
                 story.acknowledged
             };
             story.settle(engine, floor);
+            story.look_at_index(engine, &self.options);
+            Event::Reopened.note(story.indexed() > 0);
             story.check_search(engine, &mut self.random);
             if self.random.percent(50) {
                 story.retry(engine, &mut self.random).unwrap();
             }
         }
         self.power_lost = false;
+        assert_no_leftovers(&self.io, ROOT, engine);
     }
 
     /// Works until the power goes, or until enough is done, and ends the round.
@@ -220,6 +244,7 @@ impl World {
                 let flushed = call(engine, Flush::new(&name))?;
                 story.flushed();
                 assert_eq!(flushed.sequence, story.synced);
+                story.look_at_index(engine, &self.options);
                 Ok(())
             }
             10..14 => call(engine, Compact::new(&name)).map(drop),
@@ -231,7 +256,8 @@ impl World {
                 }
             }
             16..20 => story.retry(engine, &mut self.random),
-            20..23 => {
+            20..24 => {
+                story.look_at_index(engine, &self.options);
                 story.check_search(engine, &mut self.random);
                 Ok(())
             }

@@ -22,7 +22,7 @@ use crate::index::model::Model;
 use crate::index::model_file;
 use crate::index::segment::{Extent, Segment};
 use crate::index::train::{Purpose, lists_for, sample_for, train};
-use crate::kernel::Floats;
+use crate::kernel::{Floats, give_memory_back};
 use crate::pause::pause;
 use crate::points::View;
 
@@ -80,9 +80,10 @@ impl Collection {
         let worked = self.ended(self.upkeep(at_rest, &stop), &stop);
         let live = self.index.live();
         if at_rest && !worked && !stop() && self.due(&live, &view, true).is_none() {
-            self.index
-                .settled
-                .store(view.sequence + 1, Ordering::Release);
+            let settled = view.sequence + 1;
+            if self.index.settled.swap(settled, Ordering::AcqRel) != settled {
+                give_memory_back();
+            }
         }
         worked
     }
@@ -169,6 +170,7 @@ impl Collection {
                 return Err(Error::internal("others drained or trained meanwhile"));
             }
             live.segments.push(segment.clone());
+            live.sequence = live.sequence.max(view.sequence);
             Ok(())
         });
         if !fits {
@@ -227,8 +229,7 @@ impl Collection {
         if let Some(fine) = fine {
             self.index.add_fine(fine);
         }
-        self.syncer.check()?;
-        self.syncer.sync_to(view.sequence)?;
+        self.sync_before(view)?;
         let extent = Extent {
             number: self.index.take_number(),
             epoch: model.epoch,
@@ -236,6 +237,16 @@ impl Collection {
             end_row: end,
         };
         workshop(&self.place, model).build(extent, &coded).map(Some)
+    }
+
+    /// Has all that a view holds on disk before its segment is: rows that are left out of one
+    /// must not come back with a write that a power loss takes.
+    fn sync_before(&self, view: &View) -> Result<()> {
+        self.syncer.check()?;
+        if self.syncer.sync_to(view.sequence)? {
+            self.mark();
+        }
+        Ok(())
     }
 
     fn upkeep(&self, at_rest: bool, stop: &Stop<'_>) -> Result<bool> {
@@ -307,6 +318,8 @@ impl Collection {
 
     /// Trains an epoch on the rows that there are.
     fn train(&self, view: &View, epoch: u64, stop: &Stop<'_>) -> Result<bool> {
+        // The sample is the largest piece of memory that the index ever needs.
+        give_memory_back();
         let rows = view.count();
         let sampling = self.sampling(epoch, rows);
         let sampled = view.live_rows(0).filter(|row| sampling.takes(*row));
@@ -392,11 +405,15 @@ impl Collection {
             first_row, end_row, ..
         } = older.extent;
         let mut pieces = Vec::new();
+        let mut sequence = 0;
         for from in (first_row..end_row).step_by(PIECE_ROWS as usize) {
             let to = end_row.min(from.saturating_add(PIECE_ROWS));
             let view = self.view();
             match self.segment_of(model, &view, from, to, false, stop)? {
-                Some(piece) => pieces.push(Arc::new(piece)),
+                Some(piece) => {
+                    pieces.push(Arc::new(piece));
+                    sequence = view.sequence;
+                }
                 None => {
                     for piece in &pieces {
                         let _half_made = self.place.io.remove(&piece.path);
@@ -407,7 +424,7 @@ impl Collection {
             // What is drained meanwhile does not wait for the last piece.
             self.merge_some(at_rest)?;
         }
-        self.replace(std::slice::from_ref(older), pieces)?;
+        self.replace(std::slice::from_ref(older), pieces, sequence)?;
         Ok(true)
     }
 
@@ -428,17 +445,16 @@ impl Collection {
         };
         let view = self.view();
         pause();
-        // Rows that are left out must not come back with a write that a power loss takes.
-        self.syncer.check()?;
-        self.syncer.sync_to(view.sequence)?;
+        self.sync_before(&view)?;
         let number = self.index.take_number();
         let merged = workshop(&self.place, model).merge(number, parts, &view)?;
         pause();
-        self.replace(parts, vec![Arc::new(merged)])
+        self.replace(parts, vec![Arc::new(merged)], view.sequence)
     }
 
-    /// Puts segments in the place of others that cover the same rows.
-    fn replace(&self, old: &[Arc<Segment>], new: Vec<Arc<Segment>>) -> Result<()> {
+    /// Puts segments in the place of others that cover the same rows. They were made of a view
+    /// up to the write `sequence`.
+    fn replace(&self, old: &[Arc<Segment>], new: Vec<Arc<Segment>>, sequence: u64) -> Result<()> {
         self.index.change(&self.place, |live| {
             let first = old.first().map(|segment| segment.extent.number);
             let at = live
@@ -447,6 +463,7 @@ impl Collection {
                 .position(|segment| Some(segment.extent.number) == first)
                 .ok_or_else(|| Error::internal("the segments to replace are gone"))?;
             live.segments.splice(at..at + old.len(), new);
+            live.sequence = live.sequence.max(sequence);
             Ok(())
         })
     }

@@ -154,7 +154,14 @@ impl Collection {
                 manifest.save(&*io, &place.directory)?;
             }
         }
-        let index = Index::open(&place, schema.metric, &tail.rotation, view.rows, repair)?;
+        let index = Index::open(
+            &place,
+            schema.metric,
+            &tail.rotation,
+            view.rows,
+            view.sequence,
+            repair,
+        )?;
         tail.release(index.live().covered());
         let syncer = Arc::new(Syncer::new(end.sequence));
         let mut log = Writer::new(place.clone(), syncer.clone(), end);

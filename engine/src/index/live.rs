@@ -32,6 +32,8 @@ pub(crate) struct Live {
     pub(crate) epochs: Vec<Epoch>,
     /// In the order of their rows, without gaps from row 0 on.
     pub(crate) segments: Vec<Arc<Segment>>,
+    /// The last write that they know of: rows that were dead by then are left out.
+    pub(crate) sequence: u64,
 }
 
 /// A trained model and how recall is translated for it.
@@ -85,6 +87,7 @@ impl Live {
     fn to_record(&self, next_number: u64) -> Record {
         Record {
             next_number,
+            sequence: self.sequence,
             epochs: self
                 .epochs
                 .iter()
@@ -103,6 +106,8 @@ impl Live {
 struct Record {
     /// No segment has had this number yet.
     next_number: u64,
+    /// The last write that the segments know of.
+    sequence: u64,
     epochs: Vec<EpochRecord>,
     segments: Vec<Extent>,
 }
@@ -132,6 +137,8 @@ pub(crate) struct Index {
     /// Microseconds that writers waited for the index.
     pub(crate) delayed_us: AtomicU64,
     fault: Mutex<Option<Error>>,
+    /// What could not be used when the index was opened.
+    pub(crate) lost: Vec<Error>,
     /// Held by whoever replaces segments.
     work: Mutex<()>,
 }
@@ -184,29 +191,41 @@ impl Index {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
-    /// Opens the index whose files lie beside the log, up to row `rows`: what cannot be used is
-    /// left out and made again. With `repair`, files that are not in use are removed.
+    /// Opens the index whose files lie beside the log, which ends with row `rows` and write
+    /// `sequence`: what cannot be used is left out and made again. With `repair`, files that are
+    /// not in use are removed.
     ///
     /// # Errors
-    /// `Storage` if files are there and cannot be read.
+    /// `Storage` if files cannot be listed or removed.
     pub(crate) fn open(
         place: &Place,
         metric: Metric,
         rotation: &Arc<Rotation>,
         rows: u32,
+        sequence: u64,
         repair: bool,
     ) -> Result<Index> {
         let io = &*place.io;
         let path = document_path(&place.directory);
-        let mut fault = None;
+        let mut lost = Vec::new();
         let record = match document::load::<Record>(io, &path, &MAGIC) {
-            Ok(record) => record.unwrap_or_default(),
+            Ok(Some(record)) => record,
+            Ok(None) => {
+                // It is made before the first segment.
+                if names(place)?.iter().any(|name| name.ends_with(".segment")) {
+                    lost.push(corruption(&path, 0, "the file, which is missing,"));
+                }
+                Record::default()
+            }
             Err(error) => {
-                fault = Some(error);
+                lost.push(error);
                 Record::default()
             }
         };
-        let mut live = Live::default();
+        let mut live = Live {
+            sequence: record.sequence,
+            ..Live::default()
+        };
         for EpochRecord { epoch, calibration } in record.epochs {
             match model_file::read(
                 io,
@@ -220,18 +239,28 @@ impl Index {
                     model: Arc::new(model),
                     calibration: Arc::new(calibration),
                 }),
-                Err(error) => fault = Some(error),
+                Err(error) => lost.push(error),
             }
         }
-        for extent in record.segments {
+        let segments = if record.sequence <= sequence {
+            record.segments
+        } else {
+            // The end of the log is lost: what it had removed is there again.
+            lost.push(corruption(&path, 0, "the number of the last write"));
+            live.sequence = 0;
+            Vec::new()
+        };
+        for extent in segments {
             let epochs = live.epochs.iter();
             let model = epochs
                 .map(|epoch| &epoch.model)
                 .find(|model| model.epoch == extent.epoch);
             // Segments follow on each other: what is behind one that is lost is made again too.
             let Some(model) = model else { break };
-            if extent.first_row != live.covered() || extent.end_row > rows {
-                fault = Some(corruption(&path, 0, "the list of segments"));
+            if extent.first_row != live.covered()
+                || !(extent.first_row..=rows).contains(&extent.end_row)
+            {
+                lost.push(corruption(&path, 0, "the list of segments"));
                 break;
             }
             let opened = Segment::open(
@@ -245,7 +274,7 @@ impl Index {
             match opened {
                 Ok(segment) => live.segments.push(Arc::new(segment)),
                 Err(error) => {
-                    fault = Some(error);
+                    lost.push(error);
                     break;
                 }
             }
@@ -259,7 +288,8 @@ impl Index {
             settled: AtomicU64::new(0),
             progressed: Condvar::new(),
             delayed_us: AtomicU64::new(0),
-            fault: Mutex::new(fault),
+            fault: Mutex::new(lost.last().cloned()),
+            lost,
             work: Mutex::new(()),
         };
         if repair {
@@ -268,24 +298,28 @@ impl Index {
         Ok(index)
     }
 
-    /// Removes segments and models that are not in use.
+    /// Removes segments and models that are not in use. They stay away: the document may still
+    /// name them, and their rows be of other vectors by the time that it is written next.
     fn remove_leftovers(&self, place: &Place) -> Result<()> {
         let io = &*place.io;
         let live = self.live();
         let directory = &place.directory;
-        let names = io
-            .list(directory)
-            .map_err(|error| storage::error("list", directory, &error))?;
         let mut in_use: Vec<PathBuf> = live.segments.iter().map(|s| s.path.clone()).collect();
         let epochs = live.epochs.iter();
         in_use.extend(epochs.map(|epoch| model_file::path(directory, epoch.model.epoch)));
-        for name in names {
+        let mut removed = false;
+        for name in names(place)? {
             let path = directory.join(&name);
             let is_ours = name.ends_with(".segment") || name.ends_with(".model");
             if is_ours && !in_use.contains(&path) {
                 io.remove(&path)
                     .map_err(|error| storage::error("remove", &path, &error))?;
+                removed = true;
             }
+        }
+        if removed {
+            io.sync_directory(directory)
+                .map_err(|error| storage::error("sync", directory, &error))?;
         }
         Ok(())
     }
@@ -406,6 +440,13 @@ pub(crate) fn workshop<'a>(place: &'a Place, model: &Model) -> Workshop<'a> {
         lists: model.lists(),
         padded: model.padded(),
     }
+}
+
+/// The names in the collection's folder.
+fn names(place: &Place) -> Result<Vec<String>> {
+    let directory = &place.directory;
+    let listed = place.io.list(directory);
+    listed.map_err(|error| storage::error("list", directory, &error))
 }
 
 fn document_path(directory: &Path) -> PathBuf {

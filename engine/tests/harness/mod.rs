@@ -7,16 +7,17 @@
 )]
 #![allow(clippy::print_stderr, reason = "a failing test names its seed")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use nearfield_engine::Engine;
+use nearfield_engine::io::SimulatedIo;
+use nearfield_engine::{Engine, Options};
 use nearfield_model::{
     Batch, Context, CreateCollection, Delete, DescribeCollection, Description, Durability, Filter,
-    Id, Ids, Metadata, MetadataColumn, Metric, RequestId, Result, Scan, Search, Selection, Service,
-    Storage, UpdateMetadata, Upsert, Verb,
+    Hit, Id, Ids, IndexDescription, ListCollections, Metadata, MetadataColumn, Metric, Plan,
+    RequestId, Result, Scan, Search, Selection, Service, Storage, UpdateMetadata, Upsert, Verb,
 };
 
 /// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
@@ -98,6 +99,115 @@ pub fn call_as<'a, V: Verb<'a>>(
         ..Context::default()
     };
     engine.call(&context, request.into())?.try_into()
+}
+
+/// Gives options the thresholds of an index that a small run crosses, or those that it never
+/// crosses.
+pub fn any_thresholds(random: &mut Random, options: &mut Options) {
+    match random.below(8) {
+        0..2 => {}
+        2..6 => {
+            options.index_rows = 20 + random.below(60) as u32;
+            options.index_batch_rows = 8 + random.below(24) as u32;
+            options.index_list_rows = 1 + random.below(8) as u32;
+            options.exact_rows = 0;
+        }
+        _ => {
+            options.index_rows = 60 + random.below(240) as u32;
+            options.index_batch_rows = 16 + random.below(48) as u32;
+            options.index_list_rows = 4 + random.below(28) as u32;
+            options.exact_rows = random.pick(&[0, 40]);
+        }
+    }
+}
+
+/// What indexes and searches went through, in all seeds together.
+#[derive(Clone, Copy, Debug)]
+pub enum Event {
+    Trained,
+    NextEpoch,
+    /// Rows of an older epoch were there, or none any more right after the next was trained.
+    OlderRows,
+    AssignedAnew,
+    Merged,
+    DeadRowsLeftOut,
+    /// More lists than one cell has.
+    TwoLevels,
+    DrainedAtRest,
+    Reopened,
+    LostAtOpening,
+    SearchedCodes,
+    SearchedLists,
+    SearchedListedRows,
+    SearchedForAll,
+}
+
+const EVENTS: usize = Event::SearchedForAll as usize + 1;
+static EVENT_COUNTS: [AtomicU64; EVENTS] = [const { AtomicU64::new(0) }; EVENTS];
+
+impl Event {
+    pub fn note(self, happened: bool) {
+        EVENT_COUNTS[self as usize].fetch_add(happened.into(), Ordering::Relaxed);
+    }
+
+    /// Fails unless each of these happened so often; not where one seed was asked for.
+    pub fn assert_seen(events: &[Event], times: u64) {
+        let seen = |event: &Event| EVENT_COUNTS[*event as usize].load(Ordering::Relaxed);
+        let counts: Vec<String> = events
+            .iter()
+            .map(|event| format!("{event:?} {}", seen(event)))
+            .collect();
+        println!("{}", counts.join(", "));
+        if std::env::var_os("NEARFIELD_SEED").is_none() {
+            assert!(
+                events.iter().all(|event| seen(event) >= times),
+                "{counts:?}"
+            );
+        }
+    }
+}
+
+/// Recalls that searches ask for.
+const RECALLS: [f32; 3] = [0.9, 0.95, 0.99];
+/// Of each, how many of the nearest were to be found, and how many were.
+static RECALLED: [[AtomicU64; 2]; 3] = [const { [const { AtomicU64::new(0) }; 2] }; 3];
+
+/// Fails unless the recalls asked for were reached, on average over all searches.
+pub fn assert_recalled() {
+    for (asked, counts) in RECALLS.iter().zip(&RECALLED) {
+        let [wanted, found] = counts.each_ref().map(|count| count.load(Ordering::Relaxed));
+        let recall = found as f64 / wanted.max(1) as f64;
+        println!("recall {asked}: {recall:.4} of {wanted}");
+        if std::env::var_os("NEARFIELD_SEED").is_none() {
+            assert!(recall >= f64::from(*asked) - 0.05, "{asked}: {recall}");
+        }
+    }
+}
+
+/// Fails unless the index files of the store at `root` are those that are in use, and no more.
+pub fn assert_no_leftovers(io: &SimulatedIo, root: &str, engine: &Engine) {
+    let names = call(engine, ListCollections {}).unwrap().collections;
+    let indexes = names.iter().filter_map(|name| {
+        let describe = DescribeCollection::new(name);
+        call(engine, describe).unwrap().index
+    });
+    let indexes: Vec<IndexDescription> = indexes.collect();
+    let there = |ending: &str| {
+        let files = io.files().unwrap();
+        let ours = files.iter().filter(|(path, _)| {
+            path.starts_with(format!("{root}/collections"))
+                && path.extension().is_some_and(|end| end == ending)
+        });
+        ours.count() as u64
+    };
+    let segments: u64 = indexes.iter().map(|index| index.segments).sum();
+    assert_eq!(there("segment"), segments, "{indexes:?}");
+    let models = indexes.iter().filter(|index| index.epoch > 0).count() as u64;
+    assert!(
+        (models..=2 * models).contains(&there("model")),
+        "{indexes:?}"
+    );
+    assert_eq!(there("new"), 0);
 }
 
 /// A point as the model keeps it.
@@ -249,6 +359,8 @@ pub struct Story {
     answered: Vec<Answered>,
     client: [u8; 16],
     requests: u64,
+    /// The index when it was last looked at.
+    index: Option<IndexDescription>,
 }
 
 const ANSWERED_MAX: usize = 100;
@@ -271,6 +383,7 @@ impl Story {
             answered: Vec::new(),
             client,
             requests: 0,
+            index: None,
         }
     }
 
@@ -466,6 +579,40 @@ impl Story {
         assert_eq!(found, self.now, "{name}");
     }
 
+    /// Rows that the index covered when it was last looked at.
+    pub fn indexed(&self) -> u64 {
+        self.index.as_ref().map_or(0, |index| index.rows)
+    }
+
+    /// Notes what became of the index since it was last looked at.
+    pub fn look_at_index(&mut self, engine: &Engine, options: &Options) {
+        let description = call(engine, DescribeCollection::new(self.name())).unwrap();
+        let Some(index) = description.index else {
+            let before = self.index.take();
+            assert!(
+                before.is_none_or(|index| index.epoch == 0),
+                "{description:?}"
+            );
+            return;
+        };
+        Event::Trained.note(index.epoch == 1);
+        Event::NextEpoch.note(index.epoch > 1);
+        Event::OlderRows.note(index.older_epoch_rows > 0);
+        Event::TwoLevels.note(index.lists > 256);
+        // A batch is a segment: fewer are several that became one.
+        let batch = u64::from(options.index_batch_rows);
+        Event::Merged.note(index.segments * batch < index.rows);
+        Event::DrainedAtRest.note(description.unindexed == 0 && !index.rows.is_multiple_of(batch));
+        Event::LostAtOpening.note(index.fault.is_some());
+        if let Some(before) = &self.index {
+            let anew = index.epoch > before.epoch && before.rows > 0 && index.older_epoch_rows == 0;
+            Event::AssignedAnew.note(anew);
+            let same = index.epoch == before.epoch && index.rows >= before.rows;
+            Event::DeadRowsLeftOut.note(same && index.dead_rows < before.dead_rows);
+        }
+        self.index = Some(index);
+    }
+
     /// Searches by several queries, exactly and not, and by filter.
     pub fn check_search(&self, engine: &Engine, random: &mut Random) {
         self.search_as_expected(engine, random).unwrap();
@@ -473,54 +620,84 @@ impl Story {
 
     /// As [`check_search`](Self::check_search), handing errors back.
     pub fn search_as_expected(&self, engine: &Engine, random: &mut Random) -> Result<()> {
-        for round in 0..3 {
+        for round in 0..4 {
             let query = self.any_vector(random);
             let group = (round == 2).then(|| random.below(GROUPS));
-            let mut expected: Vec<(Id, f64)> = self
-                .now
-                .iter()
-                .filter(|(_, row)| group.is_none() || group_of(row) == group)
-                .map(|(id, row)| (id.clone(), score(self.schema.metric, &query, &row.vector)))
-                .collect();
-            let sign = if self.schema.metric == Metric::Euclidean {
-                1.0
-            } else {
-                -1.0
+            let limit = match random.below(4) {
+                0 => 10_000,
+                _ => 1 + random.below(20) as usize,
             };
-            expected.sort_by(|a, b| (sign * a.1).total_cmp(&(sign * b.1)));
-            let limit = 1 + random.below(20) as usize;
-            let recall = random.pick(&[1.0, 1.0, 0.95]);
+            let recall = random.pick(&[1.0, 1.0, 0.9, 0.95, 0.95, 0.99]);
             let mut search = Search::new(self.name(), &query[..])
                 .limit(limit)
-                .recall(recall);
+                .recall(recall)
+                .explain(true);
             if let Some(group) = group {
                 search = search.filter(Filter::eq("group", group));
             }
-            let found = call(engine, search)?;
-            let hits = &found.results[0];
-            assert_eq!(
-                hits.len(),
-                limit.min(expected.len()),
-                "{}: hits",
-                self.name()
-            );
-            for (rank, hit) in hits.iter().enumerate() {
-                let row = &self.now[&hit.id];
-                assert!(group.is_none() || group_of(row) == group);
-                let own = score(self.schema.metric, &query, &row.vector);
-                let near = |a: f64, b: f64| (a - b).abs() <= 1e-4 * (1.0 + a.abs());
-                assert!(
-                    near(own, hit.score.into()),
-                    "{}: {own} {}",
-                    self.name(),
-                    hit.score
-                );
-                if recall == 1.0 {
-                    assert!(near(own, expected[rank].1), "{}: rank {rank}", self.name());
-                }
+            if recall < 1.0 && random.percent(20) {
+                search = search.probes(1 + random.below(3) as usize);
             }
+            let found = call(engine, search.clone())?;
+            self.check_hits(&search, group, &found.results[0]);
+            let plan = found.explained.unwrap().plan;
+            Event::SearchedCodes.note(plan == Plan::Codes);
+            Event::SearchedLists.note(plan == Plan::Lists);
+            Event::SearchedListedRows.note(plan == Plan::ListedRows);
+            Event::SearchedForAll.note(plan == Plan::Lists && limit > self.now.len());
         }
         Ok(())
+    }
+
+    /// Fails unless hits are such as the search may find: as many as there are or as were asked
+    /// for, in order, each once, with its own score, and the nearest of all if all were compared.
+    fn check_hits(&self, search: &Search<'_>, group: Option<u64>, hits: &[Hit]) {
+        let (name, metric) = (self.name(), self.schema.metric);
+        let matches = |row: &Row| group.is_none() || group_of(row) == group;
+        let query = search.vectors.rows().next().unwrap();
+        // Lower is nearer.
+        let sign = if metric == Metric::Euclidean {
+            1.0
+        } else {
+            -1.0
+        };
+        let mut expected: Vec<f64> = self
+            .now
+            .values()
+            .filter(|row| matches(row))
+            .map(|row| sign * score(metric, query, &row.vector))
+            .collect();
+        expected.sort_by(f64::total_cmp);
+        assert_eq!(hits.len(), search.limit.min(expected.len()), "{name}: hits");
+        let in_order = hits.is_sorted_by(|a, b| {
+            let keys = [a, b].map(|hit| sign * f64::from(hit.score));
+            keys[0].total_cmp(&keys[1]).then(a.id.cmp(&b.id)).is_lt()
+        });
+        assert!(in_order, "{name}: {hits:?}");
+        let ids: BTreeSet<&Id> = hits.iter().map(|hit| &hit.id).collect();
+        assert_eq!(ids.len(), hits.len(), "{name}: {hits:?}");
+        let near = |a: f64, b: f64| (a - b).abs() <= 1e-4 * (1.0 + a.abs());
+        let mut nearest = 0;
+        for (rank, hit) in hits.iter().enumerate() {
+            let row = self.now.get(&hit.id);
+            let row = row.unwrap_or_else(|| panic!("{name}: {} is gone", hit.id));
+            assert!(matches(row), "{name}: {}", hit.id);
+            let own = sign * score(metric, query, &row.vector);
+            let said = sign * f64::from(hit.score);
+            assert!(near(own, said), "{name}: {own} {said}");
+            let last = expected[hits.len() - 1];
+            nearest += u64::from(own < last || near(own, last));
+            if search.recall == 1.0 {
+                assert!(near(own, expected[rank]), "{name}: rank {rank}");
+            }
+        }
+        let asked = RECALLS.iter().position(|recall| *recall == search.recall);
+        if let Some(asked) = asked.filter(|_| search.probes.is_none()) {
+            let counts = [hits.len() as u64, nearest];
+            for (sum, count) in RECALLED[asked].iter().zip(counts) {
+                sum.fetch_add(count, Ordering::Relaxed);
+            }
+        }
     }
 }
 
