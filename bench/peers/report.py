@@ -171,7 +171,8 @@ def markdown(results):
             stores.update({(name, mode): how for mode, how in result.get("durability", {}).items()})
     how = "\n".join(f"- {name}, {mode}: {text}" for (name, mode), text in stores.items())
     sets = [one_set(*item) for item in results["sets"].items()]
-    return "\n\n".join([intro, *sets, f"Acknowledged by:\n\n{how}"]) + "\n"
+    acknowledged = [f"Acknowledged by:\n\n{how}"] if how else []
+    return "\n\n".join([intro, *sets, *acknowledged]) + "\n"
 
 
 def main():

@@ -230,7 +230,9 @@ class Run:
         tried, cheapest = [], float("inf")
         for group in settings.sweep(peer, variant, self.spec["rows"], field is not None):
             recalls = []
-            for setting in group[:: 2 if self.options.quick else 1]:
+            if self.options.quick:
+                group = group[::2] + group[-1:] * (len(group) % 2 == 0)
+            for setting in group:
                 row = self.leg(process, setting, 1, field, 0.2, self.options.sweep_seconds)
                 tried.append(row)
                 recalls.append(row["recall"])
