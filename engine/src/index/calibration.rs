@@ -47,9 +47,8 @@ pub(crate) struct Effort {
     pub(crate) probes: u32,
     /// Standard errors between estimate and lower bound.
     pub(crate) epsilon: f32,
-    /// How far the lists of this share of the neighbours are, at most, where the last neighbour's
-    /// distance is 1.
-    pub(crate) stretch: f32,
+    /// The [slant](Horizon) of the lists of this share of the neighbours, at most.
+    pub(crate) slant: f32,
     /// The recall of such choices on rows that they were not made from.
     pub(crate) measured: f32,
 }
@@ -59,8 +58,31 @@ pub(crate) struct Effort {
 pub(crate) struct Calibration {
     /// Live rows that there were.
     pub(crate) rows: u64,
+    /// The mean squared distance of a row to its list's centroid.
+    pub(crate) spread: f32,
     /// By limit, then by recall, ascending.
     pub(crate) efforts: Vec<Effort>,
+}
+
+/// Up to where lists may hold rows that are near enough. The *slant* of a list is the cosine of the
+/// angle at its centroid's side of the query at which a row of the list, as far from the centroid
+/// as rows are on average, is just near enough.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Horizon {
+    pub(crate) slant: f32,
+    pub(crate) spread: f32,
+}
+
+impl Horizon {
+    /// Whether a list at this squared distance is beyond, where the last row wanted is at `row`.
+    pub(crate) fn is_before(&self, list: f32, row: f32) -> bool {
+        slant(list, row, self.spread) > self.slant
+    }
+}
+
+/// See [`Horizon`]; of squared distances.
+fn slant(list: f32, row: f32, spread: f32) -> f32 {
+    (list + spread - row) / (2.0 * (list.max(0.0) * spread).sqrt())
 }
 
 /// How far a search looks.
@@ -68,7 +90,7 @@ pub(crate) struct Calibration {
 pub(crate) struct Looking {
     pub(crate) probes: usize,
     pub(crate) epsilon: f32,
-    pub(crate) stretch: f32,
+    pub(crate) horizon: Horizon,
 }
 
 /// The same, before the number of lists is rounded.
@@ -76,7 +98,7 @@ pub(crate) struct Looking {
 struct Amount {
     probes: f64,
     epsilon: f32,
-    stretch: f32,
+    slant: f32,
 }
 
 impl Amount {
@@ -84,7 +106,7 @@ impl Amount {
         Amount {
             probes: f64::from(effort.probes),
             epsilon: effort.epsilon,
-            stretch: effort.stretch,
+            slant: effort.slant,
         }
     }
 
@@ -93,15 +115,18 @@ impl Amount {
         Amount {
             probes,
             epsilon: self.epsilon + (other.epsilon - self.epsilon) * share,
-            stretch: self.stretch.max(other.stretch),
+            slant: self.slant.max(other.slant),
         }
     }
 
-    fn among(self, lists: usize) -> Looking {
+    fn among(self, lists: usize, spread: f32) -> Looking {
         Looking {
             probes: (self.probes.ceil() as usize).clamp(1, lists),
             epsilon: self.epsilon,
-            stretch: self.stretch,
+            horizon: Horizon {
+                slant: self.slant,
+                spread,
+            },
         }
     }
 }
@@ -115,12 +140,14 @@ impl Calibration {
             let amount = at_recall(group, recall);
             if limit <= measured {
                 let Some((lower, small)) = below else {
-                    return amount.among(lists);
+                    return amount.among(lists, self.spread);
                 };
                 // In between, the number of probes grows with a power of the limit.
                 let share = (limit / lower).ln() / (measured / lower).ln();
                 let probes = small.probes * (amount.probes / small.probes).powf(share);
-                return small.towards(amount, share as f32, probes).among(lists);
+                return small
+                    .towards(amount, share as f32, probes)
+                    .among(lists, self.spread);
             }
             below = Some((measured, amount));
         }
@@ -128,12 +155,15 @@ impl Calibration {
             // Beyond the widest measured, lists are taken to be filled evenly by neighbours.
             Some((lower, amount)) => {
                 let probes = amount.probes * limit / lower;
-                Amount { probes, ..amount }.among(lists)
+                Amount { probes, ..amount }.among(lists, self.spread)
             }
             None => Looking {
                 probes: lists,
                 epsilon: 2.2,
-                stretch: f32::INFINITY,
+                horizon: Horizon {
+                    slant: f32::INFINITY,
+                    spread: 0.0,
+                },
             },
         }
     }
@@ -156,12 +186,12 @@ fn at_recall(efforts: &[Effort], recall: f32) -> Amount {
                 Amount {
                     probes: f64::INFINITY,
                     epsilon: 3.0,
-                    stretch: f32::INFINITY,
+                    slant: f32::INFINITY,
                 },
                 |last| Amount {
                     probes: last.probes * 2.0,
                     epsilon: last.epsilon + 0.5,
-                    stretch: last.stretch * 1.1,
+                    slant: last.slant * 1.1,
                 },
             )
         }
@@ -202,8 +232,7 @@ struct Player {
 struct Need {
     rank: u32,
     deviation: f32,
-    /// The distance of its list, where that of the last neighbour wanted is 1.
-    stretch: f32,
+    slant: f32,
 }
 
 /// Measures a model on the live rows of a view. `stop` is asked now and then whether to give up
@@ -229,6 +258,7 @@ pub(crate) fn calibrate(
     let Some(coded) = code_once(model, schema, view, &nearest, stop)? else {
         return Ok(None);
     };
+    let spread = spread_of(model, &players);
     let mut needs: [Vec<Vec<Need>>; LIMITS.len()] = Default::default();
     let mut compared = vec![Vec::new(); LIMITS.len()];
     for (player, nearest) in players.iter().zip(&nearest) {
@@ -262,7 +292,13 @@ pub(crate) fn calibrate(
                     .map(|found| Need {
                         rank: rank[usize::from(found.2)],
                         deviation: deviation(found),
-                        stretch: stretch(model.metric, squared, away[usize::from(found.2)], last),
+                        slant: slant_of(
+                            model.metric,
+                            squared,
+                            away[usize::from(found.2)],
+                            last,
+                            spread,
+                        ),
                     })
                     .collect(),
             );
@@ -310,32 +346,48 @@ pub(crate) fn calibrate(
                 recall,
                 probes: effort.0,
                 epsilon: effort.1,
-                stretch: stretched(&needs[at], recall),
+                slant: widest_slant(&needs[at], recall),
                 measured: (measured[0] + measured[1]) / 2.0,
             });
         }
     }
     Ok(Some(Calibration {
         rows: view.count(),
+        spread,
         efforts,
     }))
 }
 
-/// The distance of a list over that of a row, from their keys without the query's own square;
-/// infinite where keys are no distances.
-fn stretch(metric: Metric, squared: f32, list: f32, row: f32) -> f32 {
-    let (list, row) = match metric {
-        Metric::Euclidean => (list + squared, row + squared),
-        Metric::Cosine => (list + squared, 2.0 * row + 2.0),
+/// The slant of a list, from keys without the query's own square; infinite where keys are no
+/// distances.
+fn slant_of(metric: Metric, squared: f32, list: f32, row: f32, spread: f32) -> f32 {
+    let slant = match metric {
+        Metric::Euclidean => slant(list + squared, row + squared, spread),
+        Metric::Cosine => slant(list + squared, 2.0 * row + 2.0, spread),
         Metric::Dot => return f32::INFINITY,
     };
-    let ratio = (list.max(0.0) / row.max(f32::MIN_POSITIVE)).sqrt();
-    if ratio.is_nan() { f32::INFINITY } else { ratio }
+    if slant.is_nan() { f32::INFINITY } else { slant }
 }
 
-/// How far the lists of enough of the neighbours are.
-fn stretched(needs: &[Vec<Need>], recall: f32) -> f32 {
-    let mut all: Vec<f32> = needs.iter().flatten().map(|need| need.stretch).collect();
+/// The mean squared distance of the players to the nearest centroid.
+fn spread_of(model: &Model, players: &[Player]) -> f32 {
+    let mut coarse = Coarse::default();
+    let mut sum = 0.0;
+    for player in players {
+        let squared = model
+            .rotation
+            .kernel()
+            .dot(&player.rotated, &player.rotated);
+        let away = model.distances(&player.rotated, &mut coarse);
+        sum += away.iter().copied().fold(f32::INFINITY, f32::min) + squared;
+    }
+    let mean = sum / players.len().max(1) as f32;
+    if mean.is_finite() { mean.max(0.0) } else { 0.0 }
+}
+
+/// The slant of the lists of enough of the neighbours.
+fn widest_slant(needs: &[Vec<Need>], recall: f32) -> f32 {
+    let mut all: Vec<f32> = needs.iter().flatten().map(|need| need.slant).collect();
     let wanted = (all.len() as f32 * aim(recall)).ceil() as usize;
     let Some(at) = wanted.min(all.len()).checked_sub(1) else {
         return f32::INFINITY;

@@ -238,13 +238,27 @@ impl Model {
         lists.sort_unstable_by(by_key);
     }
 
-    /// How far a rotated query is from each list, by number.
+    /// The key of each list for a rotated query, by number; the lower, the sooner it is probed.
     pub(crate) fn all_lists<'c>(&self, query: &[f32], coarse: &'c mut Coarse) -> &'c [f32] {
+        self.each_list(query, coarse, |product, squared| self.key(product, squared))
+    }
+
+    /// The squared distance of each list from a rotated query, less the query's own square.
+    pub(crate) fn distances<'c>(&self, query: &[f32], coarse: &'c mut Coarse) -> &'c [f32] {
+        self.each_list(query, coarse, |product, squared| squared - 2.0 * product)
+    }
+
+    fn each_list<'c>(
+        &self,
+        query: &[f32],
+        coarse: &'c mut Coarse,
+        key: impl Fn(f32, f32) -> f32,
+    ) -> &'c [f32] {
         let products = enlarged(&mut coarse.products, self.lists());
         self.kernel()
             .tile_products(query, self.padded(), &self.tiles, products);
         for (product, squared) in products.iter_mut().zip(&self.squares) {
-            *product = self.key(*product, *squared);
+            *product = key(*product, *squared);
         }
         products
     }

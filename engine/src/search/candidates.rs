@@ -11,6 +11,7 @@ use super::plan::{Ground, Reach};
 use super::query::Query;
 use super::top_k::TopK;
 use super::trace::{Stage, Trace};
+use crate::collection::matching::Matching;
 use crate::filter::mask::Mask;
 use crate::index::model::Coarse;
 use crate::index::tail::CHUNK_ROWS;
@@ -55,7 +56,7 @@ pub(super) struct Candidates {
 pub(crate) fn scan(
     ground: &Ground<'_>,
     query: &Query<'_>,
-    matching: Option<&Mask>,
+    matching: Option<&Matching>,
     reach: &Reach,
     nearest: &mut TopK<'_>,
     scratch: &mut Scratch,
@@ -64,7 +65,14 @@ pub(crate) fn scan(
     scratch.found.begin(nearest.limit());
     scratch.uncoded.clear();
     probe_lists(ground, query, matching, reach, scratch, trace);
-    scan_tail(ground, query, matching, reach.epsilon, scratch, trace);
+    scan_tail(
+        ground,
+        query,
+        matching.map(Matching::mask),
+        reach.epsilon,
+        scratch,
+        trace,
+    );
     trace.lap(Stage::Scan);
     let uncoded = scratch.uncoded.iter().copied();
     rerank(ground, query, uncoded, nearest, trace)?;

@@ -12,7 +12,9 @@ use super::plan::{Ground, Reach};
 use super::query::Query;
 use super::top_k::TopK;
 use super::trace::{Stage, Trace};
+use crate::collection::matching::Matching;
 use crate::filter::mask::Mask;
+use crate::index::calibration::Horizon;
 use crate::index::listed::{ListedRow, ListedRows};
 use crate::index::model::Model;
 use crate::index::segment::Segment;
@@ -21,6 +23,8 @@ use crate::points::bits;
 
 /// Lists beyond those wanted that are ordered too, as some may be empty.
 const SPARE_LISTS: usize = 8;
+/// Matching rows whose lists are looked up, at most, before codes are scanned.
+const LISTED_ROWS_MAX: u64 = 1 << 15;
 /// Where this share of the matching rows that are to be expected is found, they are not rarer
 /// than elsewhere.
 const SHARE_MIN: f32 = 0.7;
@@ -30,13 +34,17 @@ const SHARE_MIN: f32 = 0.7;
 pub(super) fn probe_lists(
     ground: &Ground<'_>,
     query: &Query<'_>,
-    matching: Option<&Mask>,
+    matching: Option<&Matching>,
     reach: &Reach,
     scratch: &mut Scratch,
     trace: &mut Trace,
 ) {
-    let efforts = reach.probes.iter().zip(&reach.stretch);
-    for (epoch, (probes, stretch)) in ground.live.epochs.iter().zip(efforts) {
+    // Few rows are looked up, so that lists without any need not be touched.
+    let listed = matching
+        .filter(|matching| matching.count() <= LISTED_ROWS_MAX)
+        .map(|matching| matching.listed(&ground.live));
+    let efforts = reach.probes.iter().zip(&reach.horizon);
+    for (number, (epoch, (probes, horizon))) in ground.live.epochs.iter().zip(efforts).enumerate() {
         let model = &*epoch.model;
         let segments = || ground.live.segments_of(model.epoch);
         if segments().next().is_none() {
@@ -45,11 +53,13 @@ pub(super) fn probe_lists(
         let mut probing = Probing {
             ground,
             query,
-            matching,
+            matching: matching.map(Matching::mask),
+            listed: listed.as_deref(),
+            number,
             epsilon: reach.epsilon,
             model,
             left: *probes,
-            stretch: *stretch,
+            horizon: *horizon,
             share: reach.share,
             seen: 0,
             matched: 0,
@@ -81,12 +91,16 @@ struct Probing<'a> {
     ground: &'a Ground<'a>,
     query: &'a Query<'a>,
     matching: Option<&'a Mask>,
+    /// The lists of the rows that match, if they are few.
+    listed: Option<&'a ListedRows>,
+    /// The epoch's position among the live ones.
+    number: usize,
     epsilon: f32,
     model: &'a Model,
     /// Lists with rows that are still wanted.
     left: usize,
     /// See [`Reach`].
-    stretch: f32,
+    horizon: Option<Horizon>,
     share: f32,
     /// Rows of the lists that were looked into, and those of them that match.
     seen: usize,
@@ -105,7 +119,7 @@ impl Probing<'_> {
             || self.matched as f32 >= SHARE_MIN * self.share * self.seen as f32
             || self
                 .query
-                .is_beyond(key, scratch.found.threshold(), self.stretch)
+                .is_beyond(key, scratch.found.threshold(), self.horizon)
     }
 
     /// Looks into the lists found, from position `from` on; gives how far it came.
@@ -119,7 +133,14 @@ impl Probing<'_> {
             }
             let list = list as usize;
             at += 1;
-            if segments().all(|segment| segment.count(list) == 0) {
+            let rows: usize = segments().map(|segment| segment.count(list) as usize).sum();
+            if rows == 0 {
+                continue;
+            }
+            if let Some(listed) = self.listed
+                && !listed.is_present(self.number, list)
+            {
+                self.seen += rows;
                 continue;
             }
             if let Some((_, next)) = scratch.coarse.lists.get(at) {
@@ -195,7 +216,7 @@ pub(super) fn compare_listed(
     let mut chosen: Vec<(f32, &[ListedRow])> = Vec::new();
     for of_epoch in listed.listed.chunk_by(|a, b| a.0 == b.0) {
         let epoch = usize::from(of_epoch[0].0);
-        let (probes, stretch) = (&reach.probes[epoch], &reach.stretch[epoch]);
+        let (probes, horizon) = (&reach.probes[epoch], reach.horizon[epoch]);
         let model = &ground.live.epochs[epoch].model;
         let keys = model.all_lists(&query.rotated, &mut scratch.coarse);
         chosen.clear();
@@ -220,7 +241,7 @@ pub(super) fn compare_listed(
         let expected = of_epoch.len() as f32 * nearer as f32 / keys.len() as f32;
         if (compared as f32) < SHARE_MIN * expected {
             for (key, rows) in &chosen[wanted..] {
-                if query.is_beyond(*key, nearest.threshold(), *stretch) {
+                if query.is_beyond(*key, nearest.threshold(), horizon) {
                     break;
                 }
                 let rows = rows.iter().map(|(_, _, row)| *row);

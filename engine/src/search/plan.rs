@@ -11,6 +11,7 @@ use super::top_k::{Near, TopK};
 use super::trace::{Stage, Trace};
 use crate::collection::Collection;
 use crate::collection::matching::Matching;
+use crate::index::calibration::Horizon;
 use crate::index::fine::Fine;
 use crate::index::listed::ListedRows;
 use crate::index::live::Live;
@@ -57,9 +58,9 @@ impl<'a> Ground<'a> {
 pub(crate) struct Reach {
     /// Lists to probe, by epoch.
     pub(crate) probes: Vec<usize>,
-    /// With a filter: lists are probed up to so many times the distance of the last row wanted,
-    /// by epoch, where fewer rows match than elsewhere.
-    pub(crate) stretch: Vec<f32>,
+    /// With a filter: up to where lists are probed, by epoch, where fewer rows match than
+    /// elsewhere; no further if there is none.
+    pub(crate) horizon: Vec<Option<Horizon>>,
     /// The share of rows that match.
     pub(crate) share: f32,
     /// Standard errors by which lower bounds lie below the estimates.
@@ -165,7 +166,7 @@ impl Plan {
                     scan(
                         ground,
                         query,
-                        matching.as_deref().map(Matching::mask),
+                        matching.as_deref(),
                         &self.reach,
                         nearest,
                         &mut scratch,
@@ -232,7 +233,7 @@ fn reach(ground: &Ground<'_>, request: &Search<'_>, count: u64) -> Reach {
     let limit = request.limit as f64 * share;
     let mut epsilon = None;
     let mut probes = Vec::with_capacity(ground.live.epochs.len());
-    let mut stretch = Vec::with_capacity(ground.live.epochs.len());
+    let mut horizon = Vec::with_capacity(ground.live.epochs.len());
     for epoch in &ground.live.epochs {
         let lists = epoch.model.lists();
         let effort = epoch.calibration.effort(request.recall, limit, lists);
@@ -242,14 +243,11 @@ fn reach(ground: &Ground<'_>, request: &Search<'_>, count: u64) -> Reach {
                 .probes
                 .map_or(effort.probes, |probes| probes.min(lists)),
         );
-        stretch.push(match request.probes {
-            Some(_) => 0.0,
-            None => effort.stretch,
-        });
+        horizon.push(request.probes.is_none().then_some(effort.horizon));
     }
     Reach {
         probes,
-        stretch,
+        horizon,
         share: (1.0 / share) as f32,
         epsilon: match request.rerank {
             Some(_) => EPSILON_MAX,

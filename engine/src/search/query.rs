@@ -6,6 +6,7 @@ use nearfield_model::{Metric, Result};
 
 use crate::collection::Collection;
 use crate::collection::write::scale;
+use crate::index::calibration::Horizon;
 use crate::index::fine::FineQuery;
 use crate::kernel::{Floats, Kernel, kernel};
 
@@ -50,15 +51,16 @@ impl<'a> Query<'a> {
         })
     }
 
-    /// Whether a list whose centroid has this key is further than `stretch` times a row that has
-    /// the key `row`. Never under dot, where keys are no distances.
-    pub(crate) fn is_beyond(&self, list: f32, row: f32, stretch: f32) -> bool {
+    /// Whether a list whose centroid has this key is beyond the horizon, where the last row wanted
+    /// has the key `row`. Never under dot, where keys are no distances.
+    pub(crate) fn is_beyond(&self, list: f32, row: f32, horizon: Option<Horizon>) -> bool {
+        let Some(horizon) = horizon else { return true };
         let row = match self.metric {
             Metric::Euclidean => row,
             Metric::Cosine => 2.0 + 2.0 * row,
             Metric::Dot => return false,
         };
-        list + self.squared > stretch * stretch * row
+        horizon.is_before(list + self.squared, row)
     }
 
     /// What 8-bit codes are compared with.

@@ -5,7 +5,11 @@
     unreachable_pub,
     reason = "each test file uses a part of it"
 )]
-#![allow(clippy::print_stderr, reason = "a failing test names its seed")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a failing test names its seed"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -34,7 +34,7 @@ fn rows_of_the_newer_epoch_alone_are_looked_for_as_far_as_it_says() {
         let mut nearest = TopK::new(1, &ground.view);
         let mut trace = Trace::new(None);
         let reach = Reach {
-            stretch: vec![0.0; 2],
+            horizon: vec![None; 2],
             share: 1.0,
             probes: vec![1, 3],
             epsilon: 2.0,
