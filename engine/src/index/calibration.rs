@@ -137,7 +137,14 @@ impl Calibration {
         let mut below: Option<(f64, Amount)> = None;
         for group in self.efforts.chunk_by(|a, b| a.limit == b.limit) {
             let measured = f64::from(group[0].limit);
-            let amount = at_recall(group, recall);
+            let amount = Amount {
+                // Queries that are far from all that matches are none of those measured: they look
+                // as far as any of these had to.
+                slant: group
+                    .iter()
+                    .fold(0.0, |most, effort| effort.slant.max(most)),
+                ..at_recall(group, recall)
+            };
             if limit <= measured {
                 let Some((lower, small)) = below else {
                     return amount.among(lists, self.spread);
