@@ -136,6 +136,23 @@ def variants(peers):
     return table(head, rows)
 
 
+def held_up(peers):
+    """Legs that had less than half of the cores they were given in some round: other work, or a pause.
+    Nothing is left out for it; the reader is told."""
+    found = []
+    for name, result in peers.items():
+        for key, leg in result.get("searches", {}).items():
+            threads = int(key.rsplit(" ", 1)[1])
+            if leg.get("cores") and leg["cores"]["low"] < threads / 2:
+                found.append(f"- {name}, {key}: {figure(leg['cores']['low'])} cores in one round")
+        for variant, built in result["variants"].items():
+            if "build" in built:
+                wall, cpu = sum(built["build"]["seconds"].values()), built["build"]["cpu_seconds"]
+                if cpu < wall / 2:
+                    found.append(f"- {name}, building {variant}: {figure(cpu / wall)} cores")
+    return found
+
+
 def one_set(name, found):
     if "missing" in found:
         return f"### {name}\n\nNot measured: {found['missing']}"
@@ -151,6 +168,8 @@ def one_set(name, found):
         "What was built:",
         variants(peers),
     ]
+    if slowed := held_up(peers):
+        parts.append("Had less than half of their cores, so believe these rates less:\n\n" + "\n".join(slowed))
     if found["not_run"]:
         parts.append("Not run:\n\n" + "\n".join(f"- {peer}: {reason}" for peer, reason in found["not_run"].items()))
     return "\n\n".join(parts)

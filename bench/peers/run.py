@@ -251,13 +251,14 @@ class Run:
             "leg", setting=setting, threads=threads, field=field, seconds=seconds,
             least=self.spec["query_count"], most=max(most, seconds),
         )  # fmt: skip
-        cpu_us = answer["cpu_share"] / answer["rate"] * 1e6
+        cpu_us = answer["cpu_seconds"] / answer["queries"] * 1e6
         return {
             "setting": setting,
             "recall": self.answers.recall(answer["found"], field),
             "rate": answer["rate"],
             "cpu_us": cpu_us,
             "rate_by_cpu": 1e6 / cpu_us,
+            "cores": answer["cpu_seconds"] / answer["wall_seconds"],
             "recall_of": len(answer["found"]),
             "queries": answer["queries"],
         }
@@ -348,7 +349,7 @@ class Run:
 def legs_of(rows):
     """The legs of one setting in all rounds."""
     return {"setting": rows[0]["setting"]} | {
-        name: spread([row[name] for row in rows]) for name in ("rate", "recall", "cpu_us")
+        name: spread([row.get(name) for row in rows]) for name in ("rate", "recall", "cpu_us", "cores")
     }
 
 

@@ -120,7 +120,14 @@ class Worker:
         pin(self.cores[-1:] if threads == 1 else self.cores)
         shares = [list(enumerate(calls))] if own else [list(enumerate(calls))[at::threads] for at in range(threads)]
         results, done, took = {}, [0] * len(shares), [0.0] * len(shares)
-        gate = threading.Barrier(len(shares))
+        start = {}
+
+        def begin():
+            # Once all threads are warm: what a warming call cost, or how long it was held up, is not
+            # part of the leg.
+            start["cpu"], start["wall"] = time.process_time(), time.perf_counter()
+
+        gate = threading.Barrier(len(shares), action=begin)
 
         def search(at):
             share = shares[at]
@@ -135,15 +142,13 @@ class Worker:
                 if took[at] >= (seconds if done[at] * len(shares) >= least else most):
                     return
 
-        used = time.process_time()
-        began = time.perf_counter()
         workers = [threading.Thread(target=search, args=(at,)) for at in range(1, len(shares))]
         for worker in workers:
             worker.start()
         search(0)
         for worker in workers:
             worker.join()
-        began, used = time.perf_counter() - began, time.process_time() - used
+        wall, cpu = time.perf_counter() - start["wall"], time.process_time() - start["cpu"]
         found = []
         for place in range(len(calls)):
             if place not in results:
@@ -153,8 +158,8 @@ class Worker:
         queries = sum(done)
         return {
             "rate": sum(count / time_ for count, time_ in zip(done, took)),
-            # The warming calls are in the processor time, as they are in the wall time beside it.
-            "cpu_share": used / began if began else None,
+            "cpu_seconds": cpu,
+            "wall_seconds": wall,
             "queries": queries,
             "found": found,
         }
