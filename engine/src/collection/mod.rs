@@ -4,6 +4,8 @@ mod compact;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod indexing;
+#[cfg(test)]
+mod interleavings;
 mod maintain;
 mod open;
 pub(crate) mod read;
