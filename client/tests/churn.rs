@@ -47,11 +47,35 @@ fn check(docs: &Collection, round: u64) {
     }
 }
 
+/// Once nobody writes, the index holds no more dead rows than are worth keeping.
+fn check_index(docs: &Collection) {
+    for _ in 0..600 {
+        let description = docs.describe().unwrap();
+        let index = description.index.unwrap();
+        assert_eq!(index.fault, None);
+        let drained = description.unindexed <= index.rows / 256 && index.older_epoch_rows == 0;
+        if drained && index.dead_rows < POINTS / 4 && index.segments <= 3 {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("the index does not come to rest: {:?}", docs.describe());
+}
+
 #[test]
 fn memory_and_disk_do_not_grow_with_replaced_points() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
-    let db = nearfield::connect(path.to_string_lossy()).unwrap();
+    let open = || {
+        let builder = nearfield::Builder::new(path.to_string_lossy());
+        let builder = builder.options(|options| {
+            options.index_rows = 2_000;
+            options.index_batch_rows = 2_048;
+            options.index_list_rows = 64;
+        });
+        builder.open().unwrap()
+    };
+    let db = open();
     let docs = db.create_collection("docs", 2, Metric::Euclidean).unwrap();
     for round in 1..=ROUNDS {
         let upsert = docs.upsert(batch(round)).durability(Durability::Os);
@@ -62,10 +86,11 @@ fn memory_and_disk_do_not_grow_with_replaced_points() {
             // Every row ever written would take 13 MB at the end, and 5 MB the newest 131,072.
             let memory = docs.describe().unwrap().memory_bytes;
             assert!(memory < 5_000_000, "{memory}");
+            check_index(&docs);
         }
     }
     drop((docs, db));
-    let db = nearfield::connect(path.to_string_lossy()).unwrap();
+    let db = open();
     let docs = db.collection("docs").unwrap();
     check(&docs, ROUNDS);
     docs.upsert(batch(ROUNDS + 1)).run().unwrap();

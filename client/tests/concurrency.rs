@@ -15,6 +15,16 @@ const WRITERS: u64 = 8;
 const DIMENSION: usize = 8;
 const RUN: Duration = Duration::from_secs(4);
 
+/// Has indexes trained, drained and merged by a few points.
+fn with_small_index(options: &mut nearfield::Options) {
+    options.index_rows = 100;
+    options.index_batch_rows = 48;
+    options.index_list_rows = 8;
+    options.exact_rows = 0;
+    options.log_file_bytes = 1 << 20;
+    options.checkpoint_bytes = 256 << 10;
+}
+
 /// The points of one writer: their ids are fixed, and each batch replaces all of them.
 fn ids(writer: u64) -> Vec<u64> {
     (writer * BATCH..(writer + 1) * BATCH).collect()
@@ -159,10 +169,7 @@ fn an_answer_holds_whole_batches_while_eight_writers_sync() {
     let path = folder.path().join("store");
     let open = || {
         let builder = nearfield::Builder::new(path.to_string_lossy());
-        builder.options(|options| {
-            options.log_file_bytes = 1 << 20;
-            options.checkpoint_bytes = 256 << 10;
-        })
+        builder.options(with_small_index)
     };
     let db = open().open().unwrap();
     let docs = db
@@ -219,14 +226,178 @@ fn an_answer_holds_whole_batches_while_eight_writers_sync() {
         description.synced >= description.sequence,
         "{description:?}"
     );
+    let index = description.index.unwrap();
+    assert_eq!(index.fault, None);
+    assert!(index.rows > 1_000, "{index:?}");
     drop((docs, db));
     let db = open().open().unwrap();
     check(&db.collection("docs").unwrap());
 }
 
+/// The points whose numbers lie within a window that moves on: those in front are written, those
+/// behind removed.
+struct Window {
+    /// Points before the first are gone; removing those before the second was begun.
+    removed: AtomicU64,
+    removing: AtomicU64,
+    /// Points before this are there, unless removed.
+    written: AtomicU64,
+}
+
+impl Window {
+    /// How many points there are by the time that so many were written.
+    fn rows(written: u64) -> u64 {
+        (150 + written / 8).min(3_000)
+    }
+
+    fn vector(number: u64) -> [f32; DIMENSION] {
+        std::array::from_fn(|axis| (number * (axis as u64 + 3) % 101) as f32)
+    }
+
+    fn move_on(&self, docs: &Collection, stop: &AtomicBool) {
+        let mut round = 0;
+        while !stop.load(Ordering::Relaxed) {
+            round += 1;
+            let first = self.written.load(Ordering::Relaxed);
+            let end = first + 1 + round % 60;
+            let mut column = MetadataColumn::default();
+            let mut values = Vec::new();
+            for number in first..end {
+                let members = serde_json::json!({"tenth": number % 10 == 0, "number": number});
+                let metadata = Metadata::try_from(members).unwrap();
+                column.push(Some(&metadata)).unwrap();
+                values.extend(Window::vector(number));
+            }
+            let ids: Vec<u64> = (first..end).collect();
+            let batch = Batch::from_values(ids, values).metadata(column);
+            let upsert = docs.upsert(batch).durability(Durability::Os);
+            upsert.run().unwrap();
+            self.written.store(end, Ordering::SeqCst);
+            let behind = end.saturating_sub(Window::rows(end));
+            let removed = self.removed.load(Ordering::Relaxed);
+            if behind > removed {
+                self.removing.store(behind, Ordering::SeqCst);
+                let deleted = match round % 2 {
+                    0 => docs.delete((removed..behind).collect::<Vec<u64>>()).run(),
+                    _ => {
+                        let gone = Filter::parse(&format!("number < {behind}")).unwrap();
+                        docs.delete_matching(gone).run()
+                    }
+                };
+                assert_eq!(deleted.unwrap().deleted, behind - removed);
+                self.removed.store(behind, Ordering::SeqCst);
+            }
+            if round % 50 == 0 {
+                docs.compact().unwrap();
+            }
+        }
+    }
+
+    fn search(&self, docs: &Collection, number: u64) {
+        let removed = self.removed.load(Ordering::SeqCst);
+        let written = self.written.load(Ordering::SeqCst);
+        let query = Window::vector(number);
+        let mut search = docs.search(&query).limit(10_000).explain(true);
+        let step = if number.is_multiple_of(3) { 10 } else { 1 };
+        if step == 10 {
+            search = search.filter(Filter::eq("tenth", true));
+        }
+        if number.is_multiple_of(5) {
+            search = search.probes(1);
+        }
+        let found = search.run().unwrap();
+        let removing = self.removing.load(Ordering::SeqCst);
+        let hits = &found.results[0];
+        let note = format!("{removed} {removing} {written} {:?}", found.explained);
+        assert!(hits.is_sorted_by(|a, b| a.score <= b.score), "{note}");
+        let ids: BTreeSet<u64> = hits
+            .iter()
+            .map(|hit| match hit.id {
+                nearfield::Id::U64(id) => id,
+                _ => panic!("{hit:?}"),
+            })
+            .collect();
+        assert_eq!(ids.len(), hits.len(), "points twice: {note}");
+        assert!(
+            ids.iter().all(|id| *id >= removed && id % step == 0),
+            "{note}"
+        );
+        let missing: Vec<u64> = (removing..written)
+            .filter(|id| id % step == 0 && !ids.contains(id))
+            .collect();
+        assert!(missing.is_empty(), "missing {missing:?}: {note}");
+        // At their own place, the nearest is at distance 0.
+        if step == 1 && (removing..written).contains(&number) {
+            assert_eq!(hits[0].score, 0.0, "{note}");
+        }
+    }
+}
+
+#[test]
+fn a_search_finds_all_that_was_there_and_nothing_that_was_gone_before() {
+    for path in [":memory:", "disk"] {
+        let folder = tempfile::tempdir().unwrap();
+        let target = match path {
+            "disk" => folder.path().join("store").to_string_lossy().into_owned(),
+            memory => memory.to_owned(),
+        };
+        let builder = nearfield::Builder::new(target).options(with_small_index);
+        let db = builder.open().unwrap();
+        let docs = db
+            .create_collection("docs", DIMENSION, Metric::Euclidean)
+            .unwrap();
+        let window = Window {
+            removed: AtomicU64::new(0),
+            removing: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+        };
+        let (stop, answers) = (AtomicBool::new(false), AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            let (docs, window, stop, answers) = (&docs, &window, &stop, &answers);
+            let mut threads = vec![scope.spawn(move || window.move_on(docs, stop))];
+            threads.extend((0..3).map(|reader| {
+                scope.spawn(move || {
+                    let mut number = reader;
+                    while !stop.load(Ordering::Relaxed) {
+                        number += 7;
+                        window.search(docs, number);
+                        answers.fetch_add(1, Ordering::Relaxed);
+                    }
+                })
+            }));
+            let begin = Instant::now();
+            let is_early = |docs: &Collection| {
+                let index = docs.describe().unwrap().index;
+                let went_on = index.is_some_and(|index| index.epoch >= 2 && index.rows > 1_000);
+                begin.elapsed() < RUN / 2 || begin.elapsed() < 10 * RUN && !went_on
+            };
+            while is_early(docs) && !threads.iter().any(|thread| thread.is_finished()) {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+        let description = docs.describe().unwrap();
+        let index = description.index.unwrap();
+        println!(
+            "{path}: {} written, {} answers, epoch {}, {} rows indexed",
+            window.written.load(Ordering::Relaxed),
+            answers.load(Ordering::Relaxed),
+            index.epoch,
+            index.rows,
+        );
+        assert_eq!(index.fault, None);
+        assert!(index.epoch >= 2 && index.rows > 1_000, "{index:?}");
+    }
+}
+
 #[test]
 fn a_point_is_never_absent_while_it_is_replaced() {
-    let db = nearfield::connect(":memory:").unwrap();
+    let db = nearfield::Builder::new(":memory:").options(|options| {
+        options.index_rows = 1;
+        options.index_batch_rows = 2;
+        options.exact_rows = 0;
+    });
+    let db = db.open().unwrap();
     let docs = db.create_collection("docs", 2, Metric::Dot).unwrap();
     docs.upsert(Batch::new([1, 2], &[1., 0., 0., 1.]))
         .run()
@@ -286,7 +457,7 @@ fn calls_on_a_collection_that_is_dropped_meanwhile_say_that_it_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let builder = nearfield::Builder::new(folder.path().join("store").to_string_lossy());
     let builder = builder.options(|options| {
-        options.log_file_bytes = 1 << 20;
+        with_small_index(options);
         options.checkpoint_bytes = 64 << 10;
     });
     let db = builder.open().unwrap();

@@ -8,7 +8,7 @@
     reason = "a test that cannot go on should stop; it talks through pipes and lets time pass"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -17,13 +17,14 @@ use std::time::Duration;
 use nearfield_engine::{Engine, Options, doctor};
 use nearfield_model::{
     Batch, Context, CreateCollection, Delete, DescribeCollection, Durability, ErrorKind, Get, Ids,
-    Metadata, Metric, Scan, Service, UpdateMetadata, Upsert, Verb,
+    Metadata, Metric, Scan, Search, Service, UpdateMetadata, Upsert, Verb,
 };
 
 const STORE: &str = "NEARFIELD_KILL_STORE";
 const SEED: &str = "NEARFIELD_KILL_SEED";
+const IDS: &str = "NEARFIELD_KILL_IDS";
 const DIMENSION: usize = 32;
-const IDS: u64 = 6_000;
+const IDS_MAX: u64 = 6_000;
 
 #[test]
 fn thirty_kills() {
@@ -40,10 +41,12 @@ fn a_thousand_kills() {
 /// Not a test of its own: what the killed process runs.
 #[test]
 fn child() {
-    let (Ok(store), Ok(seed)) = (std::env::var(STORE), std::env::var(SEED)) else {
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let (Ok(store), Some(seed), Some(ids)) = (std::env::var(STORE), number(SEED), number(IDS))
+    else {
         return;
     };
-    write_for_ever(Path::new(&store), seed.parse().unwrap());
+    write_for_ever(Path::new(&store), seed, ids);
 }
 
 fn random(state: &mut u64) -> u64 {
@@ -58,6 +61,10 @@ fn options() -> Options {
     let mut options = Options::default();
     options.log_file_bytes = 4 << 20;
     options.checkpoint_bytes = 2 << 20;
+    options.index_rows = 300;
+    options.index_batch_rows = 256;
+    options.index_list_rows = 128;
+    options.exact_rows = 0;
     options
 }
 
@@ -74,15 +81,20 @@ enum Act {
     Update(u64, u64),
 }
 
-fn act(seed: u64) -> (Act, Durability) {
+/// Among so many ids, so that the index grows from epoch to epoch.
+fn ids_of(kill: u64) -> u64 {
+    (200 + 150 * kill).min(IDS_MAX)
+}
+
+fn act(seed: u64, ids: u64) -> (Act, Durability) {
     let mut state = seed;
     let durability = [Durability::Sync, Durability::Os][(random(&mut state) % 2) as usize];
     let count = match random(&mut state) % 4 {
         0 => 1,
-        1 => 1 + random(&mut state) % 2_000,
+        1 => 1 + random(&mut state) % (ids / 3),
         _ => 1 + random(&mut state) % 100,
     };
-    let first = random(&mut state) % (IDS - count);
+    let first = random(&mut state) % (ids - count);
     let act = match random(&mut state) % 10 {
         0..7 => Act::Upsert(first, count),
         7..9 => Act::Delete(first, count),
@@ -91,8 +103,8 @@ fn act(seed: u64) -> (Act, Durability) {
     (act, durability)
 }
 
-fn send(engine: &Engine, seed: u64) -> nearfield_model::Result<u64> {
-    let (act, durability) = act(seed);
+fn send(engine: &Engine, seed: u64, ids: u64) -> nearfield_model::Result<u64> {
+    let (act, durability) = act(seed, ids);
     match act {
         Act::Upsert(first, count) => {
             let ids: Vec<u64> = (first..first + count).collect();
@@ -121,7 +133,7 @@ fn vector(id: u64, seed: u64) -> [f32; DIMENSION] {
 }
 
 /// Opens the store and writes; says of each write its seed, and then its number.
-fn write_for_ever(store: &Path, mut seed: u64) {
+fn write_for_ever(store: &Path, mut seed: u64, ids: u64) {
     let engine = match Engine::open(store, options()) {
         Ok(engine) => engine,
         Err(error) => {
@@ -146,7 +158,7 @@ fn write_for_ever(store: &Path, mut seed: u64) {
         // 48 bits, which a JSON number keeps.
         let write = random(&mut seed) >> 16;
         say(format!("begin {write}\n"));
-        match send(&engine, write) {
+        match send(&engine, write, ids) {
             Ok(sequence) => say(format!("done {sequence}\n")),
             Err(error) => say(format!("failed {error}\n")),
         }
@@ -156,8 +168,8 @@ fn write_for_ever(store: &Path, mut seed: u64) {
 /// The value of each point: the seed of its vector, and that of its last update.
 type State = BTreeMap<u64, (u64, Option<u64>)>;
 
-fn apply(state: &mut State, seed: u64) {
-    match act(seed).0 {
+fn apply(state: &mut State, seed: u64, ids: u64) {
+    match act(seed, ids).0 {
         Act::Upsert(first, count) => {
             state.extend((first..first + count).map(|id| (id, (seed, None))));
         }
@@ -181,14 +193,17 @@ fn kill_over_and_over(kills: u64) {
     println!("replay with NEARFIELD_SEED={chance}, though moments differ");
     let mut state = State::new();
     let mut sequence = 0;
-    let (mut acknowledged, mut points) = (0, 0);
+    let (mut acknowledged, mut points, mut indexed, mut epochs) = (0, 0, 0, 0);
     for kill in 0..kills {
         let seed = random(&mut chance);
-        let delay = Duration::from_micros(random(&mut chance) % 120_000);
-        let (done, begun) = run_and_kill(&store, seed, delay);
+        // Some live long enough to train an index.
+        let longest = if kill % 6 == 5 { 1_000_000 } else { 120_000 };
+        let delay = Duration::from_micros(random(&mut chance) % longest);
+        let ids = ids_of(kill);
+        let (done, begun) = run_and_kill(&store, seed, ids, delay);
         // All writes that were answered, and perhaps the one in flight.
         for write in &done {
-            apply(&mut state, *write);
+            apply(&mut state, *write, ids);
         }
         acknowledged += done.len();
         sequence += done.len() as u64;
@@ -203,7 +218,14 @@ fn kill_over_and_over(kills: u64) {
         let engine =
             Engine::open(&store, options()).unwrap_or_else(|error| panic!("kill {kill}: {error}"));
         let there = match call(&engine, DescribeCollection::new("points")) {
-            Ok(description) => description.sequence,
+            Ok(description) => {
+                if let Some(index) = description.index {
+                    assert_eq!(index.fault, None, "kill {kill}");
+                    indexed = indexed.max(index.rows);
+                    epochs = epochs.max(index.epoch);
+                }
+                description.sequence
+            }
             Err(error) => {
                 assert!(
                     error.kind() == ErrorKind::NotFound && sequence == 0,
@@ -214,20 +236,60 @@ fn kill_over_and_over(kills: u64) {
         };
         match begun {
             Some(write) if there == sequence + 1 => {
-                apply(&mut state, write);
+                apply(&mut state, write, ids);
                 sequence += 1;
             }
             _ => assert_eq!(there, sequence, "kill {kill}: writes that are there"),
         }
         points += compare(&engine, &state, kill);
+        search(&engine, &state, kill);
         drop(engine);
     }
+    // Left alone, the index is made to the end.
+    let engine = Engine::open(&store, options()).unwrap();
+    for round in 0.. {
+        let description = call(&engine, DescribeCollection::new("points")).unwrap();
+        let index = description.index;
+        let is_few = |rows: u64| description.unindexed <= rows / 256;
+        if index.is_some_and(|index| is_few(index.rows) && index.older_epoch_rows == 0) {
+            break;
+        }
+        assert!(round < 3_000, "the index is never done");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    search(&engine, &state, kills);
+    drop(engine);
     let report = doctor(&store, &options()).unwrap();
-    assert!(
-        !report.findings.iter().any(|finding| finding.is_fault),
-        "{report:?}"
+    assert_eq!(report.findings, []);
+    println!(
+        "{kills} kills, {acknowledged} writes acknowledged, {points} points compared, \
+         {indexed} rows in the index, {epochs} epochs"
     );
-    println!("{kills} kills, {acknowledged} writes acknowledged, {points} points compared");
+}
+
+/// Searches by codes find all points, each once, in order, with their own scores.
+fn search(engine: &Engine, state: &State, kill: u64) {
+    let query = vector(kill, 0);
+    let found = call(engine, Search::new("points", &query[..]).limit(10_000)).unwrap();
+    let mut ids = BTreeSet::new();
+    let mut last = 0.0;
+    for hit in &found.results[0] {
+        let nearfield_model::Id::U64(id) = hit.id else {
+            panic!("kill {kill}: {} was never written", hit.id);
+        };
+        assert!(ids.insert(id), "kill {kill}: {id} twice");
+        let (seed, _) = state[&id];
+        let pairs = query.iter().zip(vector(id, seed));
+        let squared: f64 = pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum();
+        let score = f64::from(hit.score);
+        assert!(
+            (score - squared.sqrt()).abs() <= 1e-4 * score,
+            "kill {kill}: {id}"
+        );
+        assert!(score >= last, "kill {kill}: {id}");
+        last = score;
+    }
+    assert_eq!(ids.len(), state.len(), "kill {kill}: hits");
 }
 
 fn compare(engine: &Engine, state: &State, kill: u64) -> usize {
@@ -271,11 +333,12 @@ fn compare(engine: &Engine, state: &State, kill: u64) -> usize {
 }
 
 /// Gives the writes that were answered, and the one that was begun and not answered.
-fn run_and_kill(store: &Path, seed: u64, delay: Duration) -> (Vec<u64>, Option<u64>) {
+fn run_and_kill(store: &Path, seed: u64, ids: u64, delay: Duration) -> (Vec<u64>, Option<u64>) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["child", "--exact", "--nocapture", "--test-threads=1"])
         .env(STORE, store)
         .env(SEED, seed.to_string())
+        .env(IDS, ids.to_string())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

@@ -369,5 +369,6 @@ fn score(metric: Metric, a: &[f32], b: &[f32]) -> f32 {
         Metric::Cosine => (dot / norm(a) / norm(b)).clamp(-1.0, 1.0),
         Metric::Euclidean => pairs().map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt(),
     };
-    score as f32
+    // There is one zero, so that points at it are ordered by id.
+    score as f32 + 0.0
 }

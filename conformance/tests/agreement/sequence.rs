@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nearfield::{
     Batch, Compact, Context, Count, CreateCollection, Database, Delete, DescribeCollection,
-    DropCollection, Durability, Filter, Flush, Get, Hit, Id, Ids, ListCollections, MetadataColumn,
-    Metric, Point, Request, RequestId, Response, Scan, Scanned, Search, Selection, Service,
-    Snapshot, Storage, UpdateMetadata, Upsert, Vectors,
+    Description, DropCollection, Durability, Filter, Flush, Get, Hit, Id, Ids, IndexDescription,
+    ListCollections, MetadataColumn, Metric, Plan, Point, Request, RequestId, Response, Scan,
+    Scanned, Search, Selection, Service, Snapshot, Storage, UpdateMetadata, Upsert, Vectors,
 };
 use nearfield_conformance::Naive;
 
@@ -18,10 +18,58 @@ const NAME: &str = "docs";
 /// Hits of a search for all that there is.
 const ALL: usize = 10_000;
 
-/// How many sequences got beyond a size from which on the engine goes another way: rows with
-/// codes; searches by codes; columns instead of bitmaps; more fields than are indexed; and
-/// several log files.
-pub(crate) static CROSSED: [AtomicU64; 5] = [const { AtomicU64::new(0) }; 5];
+/// Sizes and events beyond which the engine goes another way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Crossed {
+    RowsWithCodes,
+    /// Columns instead of bitmaps.
+    Columns,
+    MoreFieldsThanIndexed,
+    SeveralLogFiles,
+    Trained,
+    NextEpoch,
+    AssignedAnew,
+    /// More lists than one cell has.
+    TwoLevels,
+    Merged,
+    DeadRowsLeftOut,
+    AllDrained,
+    ReopenedWithIndex,
+    SnapshotWithIndex,
+    SearchedExactly,
+    SearchedMatchesExactly,
+    SearchedCodes,
+    SearchedLists,
+    SearchedListedRows,
+}
+
+const CROSSED: usize = Crossed::SearchedListedRows as usize + 1;
+static COUNTS: [AtomicU64; CROSSED] = [const { AtomicU64::new(0) }; CROSSED];
+
+/// Of the recalls that searches ask for: how many of the nearest were to be found, and how many
+/// were.
+const RECALLS: [f32; 4] = [0.5, 0.9, 0.95, 0.99];
+static RECALLED: [[AtomicU64; 2]; 4] = [const { [const { AtomicU64::new(0) }; 2] }; 4];
+
+impl Crossed {
+    fn note(self, happened: bool) {
+        COUNTS[self as usize].fetch_add(happened.into(), Ordering::Relaxed);
+    }
+}
+
+/// Fails unless every size was crossed, and recalls were reached on average; what there was is
+/// printed.
+pub(crate) fn assert_crossed(whole: bool) {
+    let counts = COUNTS.each_ref().map(|count| count.load(Ordering::Relaxed));
+    println!("in the order of `Crossed`: {counts:?}");
+    assert!(!whole || counts.iter().all(|count| *count >= 5));
+    for (asked, counts) in RECALLS.iter().zip(&RECALLED) {
+        let [wanted, found] = counts.each_ref().map(|count| count.load(Ordering::Relaxed));
+        let recall = found as f64 / wanted.max(1) as f64;
+        println!("recall {asked}: {recall:.4} of {wanted}");
+        assert!(!whole || recall >= f64::from(*asked) - 0.05);
+    }
+}
 
 pub(crate) fn run(seed: u64) {
     let mut both = Both::new(seed);
@@ -51,6 +99,9 @@ struct Shape {
     /// Bytes that fill up the metadata, so that log files fill.
     padding: usize,
     background: bool,
+    /// Thresholds of the index, if it has other than the usual: points, rows per batch and list,
+    /// and points that are compared exactly.
+    index: Option<[u32; 4]>,
 }
 
 impl Shape {
@@ -61,6 +112,19 @@ impl Shape {
             _ => (25, 30, 80),
         };
         let large = seed.is_multiple_of(50);
+        let mut between = |low: u64, high: u64| (low + random.below(high - low)) as u32;
+        let tiny = [between(4, 30), between(3, 16), between(1, 6), 0];
+        let medium = [
+            between(60, 300),
+            between(16, 64),
+            between(1, 32),
+            between(0, 2) * 40,
+        ];
+        let index = match (ids, between(0, 10)) {
+            (_, 0..3) => None,
+            (80, _) | (_, 3..6) => Some(tiny),
+            _ => Some(medium),
+        };
         Shape {
             dimension: match random.below(20) {
                 0 => 64 + random.below(80) as usize,
@@ -76,6 +140,7 @@ impl Shape {
             fields: if seed.is_multiple_of(100) { 400 } else { 0 },
             padding: if large { 900 } else { 0 },
             background: random.chance(25),
+            index,
         }
     }
 }
@@ -100,6 +165,8 @@ struct Both {
     copies: u32,
     written: Vec<Written>,
     number: u64,
+    /// The index when it was last looked at.
+    index: Option<IndexDescription>,
 }
 
 impl Both {
@@ -121,6 +188,7 @@ impl Both {
             copies: 0,
             written: Vec::new(),
             number: 0,
+            index: None,
         };
         both.open();
         both.create();
@@ -156,6 +224,12 @@ impl Both {
             options.checkpoint_bytes = 64 << 10;
             options.background = self.shape.background;
             options.search_threads = 2;
+            if let Some([rows, batch, list, exact]) = self.shape.index {
+                options.index_rows = rows;
+                options.index_batch_rows = batch;
+                options.index_list_rows = list;
+                options.exact_rows = exact;
+            }
         });
         builder
             .open()
@@ -254,6 +328,7 @@ impl Both {
             98 if self.random.chance(50) => {
                 self.write(DropCollection::new(NAME));
                 self.create();
+                self.index = None;
             }
             _ => self.same(ListCollections {}),
         }
@@ -391,6 +466,57 @@ impl Both {
             panic!("{}", self.told());
         };
         assert!(found.synced >= found.sequence, "{}: {found:?}", self.told());
+        self.look_at_index(&found);
+        if !self.shape.background || self.random.chance(20) {
+            self.rest();
+        }
+    }
+
+    /// The rows end up in lists of one epoch, once nobody writes.
+    fn rest(&mut self) {
+        let trains = |found: &Description| {
+            let rows = self.shape.index.map_or(20_000, |[rows, ..]| rows);
+            found.count >= rows.into() || found.index.is_some()
+        };
+        for _ in 0..2_000 {
+            let (Response::DescribeCollection(found), _) = self.read(DescribeCollection::new(NAME))
+            else {
+                panic!("{}", self.told());
+            };
+            let done = found.index.as_ref().is_some_and(|index| {
+                // A few rows are not worth a segment.
+                let few = found.unindexed == 0 || found.unindexed < index.rows / 256;
+                few && index.older_epoch_rows == 0
+            });
+            if done || !trains(&found) {
+                self.look_at_index(&found);
+                return;
+            }
+            assert!(self.shape.background, "{}: {found:?}", self.told());
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        panic!("{}: the index is never done", self.told());
+    }
+
+    /// Notes what became of the index since it was last looked at.
+    fn look_at_index(&mut self, found: &Description) {
+        let Some(index) = &found.index else {
+            return;
+        };
+        assert_eq!(index.fault, None, "{}", self.told());
+        let batch = u64::from(self.shape.index.map_or(u32::MAX, |[_, batch, ..]| batch));
+        Crossed::Trained.note(index.epoch > 0);
+        Crossed::NextEpoch.note(index.epoch > 1);
+        Crossed::TwoLevels.note(index.lists > 256);
+        Crossed::Merged.note(index.segments * batch < index.rows);
+        Crossed::AllDrained.note(found.unindexed == 0 && index.rows > 0);
+        if let Some(before) = &self.index {
+            let anew = index.epoch > before.epoch && before.rows > 0 && index.older_epoch_rows == 0;
+            Crossed::AssignedAnew.note(anew);
+            let same = index.epoch == before.epoch && index.rows >= before.rows;
+            Crossed::DeadRowsLeftOut.note(same && index.dead_rows < before.dead_rows);
+        }
+        self.index = Some(index.clone());
     }
 
     fn compact(&mut self) {
@@ -400,6 +526,7 @@ impl Both {
             panic!("{}", self.told());
         };
         assert_eq!(found.dead_rows, 0, "{}: {found:?}", self.told());
+        self.look_at_index(&found);
     }
 
     fn pages(&self, service: &dyn Service, scan: &Scan) -> Vec<Point> {
@@ -457,23 +584,31 @@ impl Both {
             "{}",
             self.told()
         );
-        let crossed = [
-            found.unindexed - found.unencoded >= 256,
-            found.count > 512 && found.unindexed > found.unencoded,
-            found.fields.iter().any(|field| field.distinct.is_none()),
-            found.fields.len() == 256,
-            found.log_files > 2,
-        ];
-        for (count, crossed) in CROSSED.iter().zip(crossed) {
-            count.fetch_add(crossed.into(), Ordering::Relaxed);
-        }
+        let columns = found.fields.iter().any(|field| field.distinct.is_none());
+        Crossed::RowsWithCodes.note(found.unindexed.saturating_sub(found.unencoded) >= 256);
+        Crossed::Columns.note(columns);
+        Crossed::MoreFieldsThanIndexed.note(found.fields.len() == 256);
+        Crossed::SeveralLogFiles.note(found.log_files > 2);
+        self.look_at_index(&found);
     }
 
     fn reopen(&mut self) {
         if self.path.is_some() {
             self.db = None;
             self.open();
+            let rows = self.indexed();
+            Crossed::ReopenedWithIndex.note(rows > 0);
         }
+    }
+
+    /// Rows that the index covers; it is not damaged.
+    fn indexed(&mut self) -> u64 {
+        let (Response::DescribeCollection(found), _) = self.read(DescribeCollection::new(NAME))
+        else {
+            panic!("{}", self.told());
+        };
+        self.look_at_index(&found);
+        found.index.map_or(0, |index| index.rows)
     }
 
     /// Goes on with a snapshot as the store.
@@ -499,6 +634,8 @@ impl Both {
         let made = |write: &Written| matches!(write.request, Request::CreateCollection(_));
         self.written.retain(|write| !made(write));
         self.open();
+        let rows = self.indexed();
+        Crossed::SnapshotWithIndex.note(rows > 0);
     }
 
     /// Goes on with the files as they are while the store is open: as after the process died.
@@ -530,11 +667,27 @@ impl Both {
         };
         let mut search = Search::new(NAME, Vectors::new(vectors, dimension).unwrap())
             .limit(1 + self.random.below(most) as usize)
-            .recall(*self.random.pick(&[0.5, 0.95, 0.95, 0.99, 1.0, 1.0, 1.0]))
+            .recall(
+                *self
+                    .random
+                    .pick(&[0.5, 0.9, 0.95, 0.95, 0.99, 1.0, 1.0, 1.0]),
+            )
+            .explain(true)
             .with_metadata(self.random.chance(30))
             .with_vectors(self.random.chance(30));
         if self.random.chance(50) {
             search = search.filter(self.filter());
+        }
+        if search.recall < 1.0 {
+            // Of knobs that leave the number of hits as it is.
+            match self.random.below(8) {
+                0 => search = search.probes(1 + self.random.below(4) as usize),
+                1 => {
+                    let rerank = search.limit + self.random.below(20) as usize;
+                    search = search.rerank(rerank);
+                }
+                _ => {}
+            }
         }
         let all = Search {
             limit: ALL,
@@ -550,6 +703,12 @@ impl Both {
         else {
             panic!("{}: {search:?} gave {found:?}", self.told());
         };
+        let plan = found.explained.as_ref().unwrap().plan;
+        Crossed::SearchedExactly.note(plan == Plan::ExactAll);
+        Crossed::SearchedMatchesExactly.note(plan == Plan::Exact);
+        Crossed::SearchedCodes.note(plan == Plan::Codes);
+        Crossed::SearchedLists.note(plan == Plan::Lists);
+        Crossed::SearchedListedRows.note(plan == Plan::ListedRows);
         assert_eq!(found.results.len(), queries, "{}", self.told());
         for (found, expected) in found.results.iter().zip(&expected.results) {
             if let Err(fault) = self.compare(&search, found, expected) {
@@ -596,6 +755,15 @@ impl Both {
             }
         }
         if search.recall < 1.0 {
+            let asked = RECALLS.iter().position(|recall| *recall == search.recall);
+            if let (Some(asked), None, None) = (asked, search.probes, search.rerank)
+                && let Some(last) = expected[..found.len()].last()
+            {
+                let last = key(last.score) + tolerance(last.score);
+                let nearest = found.iter().filter(|hit| key(hit.score) <= last).count();
+                RECALLED[asked][0].fetch_add(found.len() as u64, Ordering::Relaxed);
+                RECALLED[asked][1].fetch_add(nearest as u64, Ordering::Relaxed);
+            }
             return Ok(());
         }
         if self.shape.whole && metric != Metric::Cosine {
@@ -603,7 +771,7 @@ impl Both {
             return if exact {
                 Ok(())
             } else {
-                Err("other hits".to_owned())
+                Err(format!("other hits than {:?}", &expected[..found.len()]))
             };
         }
         let Some(last) = found.last() else {

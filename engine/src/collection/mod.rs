@@ -4,6 +4,8 @@ mod compact;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod indexing;
+#[cfg(test)]
+mod interleavings;
 mod maintain;
 pub(crate) mod matching;
 pub(crate) mod memory;

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use nearfield_model::Result;
 
 use super::{CodeGroup, GROUP_ROWS, Quantizer, Rotation, centroid};
+use crate::pause::pause;
 use crate::points::View;
 use crate::storage::Schema;
 
@@ -196,6 +197,7 @@ impl Tail {
             let first = number as u32 * CHUNK_ROWS;
             let rows = view.rows.saturating_sub(first).min(CHUNK_ROWS);
             if let Some(group) = chunk.claim(rows) {
+                pause();
                 self.encode_into(chunk, schema, view, first, group)?;
                 self.recode(schema, view, number, chunk)?;
                 return Ok(true);

@@ -94,6 +94,7 @@ impl Plan {
         request: &Search<'_>,
         trace: &mut Trace,
     ) -> Result<Plan> {
+        pause();
         let view = &*ground.view;
         let matching = match &request.filter {
             Some(filter) => {
