@@ -70,7 +70,7 @@ struct World {
 }
 
 enum Doubt {
-    Created(Story),
+    Created(Box<Story>),
     Dropped(String),
 }
 
@@ -170,7 +170,7 @@ impl World {
         let names = call(engine, ListCollections {}).unwrap().collections;
         match self.doubt.take() {
             Some(Doubt::Created(story)) if names.iter().any(|name| name == story.name()) => {
-                self.stories.insert(story.name().to_owned(), story);
+                self.stories.insert(story.name().to_owned(), *story);
             }
             Some(Doubt::Dropped(name)) if !names.contains(&name) => {
                 self.stories.remove(&name);
@@ -287,7 +287,7 @@ impl World {
             return Ok(());
         }
         let schema = story.schema.clone();
-        self.doubt = Some(Doubt::Created(story.clone()));
+        self.doubt = Some(Doubt::Created(Box::new(story.clone())));
         call_as(engine, request, schema)?;
         self.doubt = None;
         self.stories.insert(name.to_owned(), story);

@@ -10,7 +10,7 @@ use nearfield_model::{Error, Metric, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Rotation;
-use super::calibration::Calibration;
+use super::effort::Calibration;
 use super::fine::{Fine, Piece};
 use super::model::Model;
 use super::model_file;

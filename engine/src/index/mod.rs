@@ -13,6 +13,7 @@ mod cell;
 mod centroid;
 pub(crate) mod coded;
 mod codes;
+pub(crate) mod effort;
 mod filling;
 pub(crate) mod fine;
 pub(crate) mod listed;

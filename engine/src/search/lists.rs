@@ -14,7 +14,7 @@ use super::top_k::TopK;
 use super::trace::{Stage, Trace};
 use crate::collection::matching::Matching;
 use crate::filter::mask::Mask;
-use crate::index::calibration::Horizon;
+use crate::index::effort::Horizon;
 use crate::index::listed::{ListedRow, ListedRows};
 use crate::index::model::Model;
 use crate::index::segment::Segment;

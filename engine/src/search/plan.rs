@@ -11,7 +11,7 @@ use super::top_k::{Near, TopK};
 use super::trace::{Stage, Trace};
 use crate::collection::Collection;
 use crate::collection::matching::Matching;
-use crate::index::calibration::Horizon;
+use crate::index::effort::Horizon;
 use crate::index::fine::Fine;
 use crate::index::listed::ListedRows;
 use crate::index::live::Live;

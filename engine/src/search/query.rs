@@ -6,7 +6,7 @@ use nearfield_model::{Metric, Result};
 
 use crate::collection::Collection;
 use crate::collection::write::scale;
-use crate::index::calibration::Horizon;
+use crate::index::effort::Horizon;
 use crate::index::fine::FineQuery;
 use crate::kernel::{Floats, Kernel, kernel};
 
