@@ -184,7 +184,8 @@ pub(crate) fn calibrate(
                 recall,
                 probes: effort.0,
                 epsilon: effort.1,
-                slant: widest_slant(&needs[at], recall),
+                // The index's document is JSON, which has no infinity.
+                slant: widest_slant(&needs[at], recall).min(f32::MAX),
                 measured: (measured[0] + measured[1]) / 2.0,
             });
         }
