@@ -260,7 +260,9 @@ fn kill_over_and_over(kills: u64) {
     search(&engine, &state, kills);
     drop(engine);
     let report = doctor(&store, &options()).unwrap();
-    assert_eq!(report.findings, []);
+    // A kill in the middle of a write leaves part of it, which is cut and told: no fault.
+    let is_fault = report.findings.iter().any(|finding| finding.is_fault);
+    assert!(!is_fault, "{:?}", report.findings);
     println!(
         "{kills} kills, {acknowledged} writes acknowledged, {points} points compared, \
          {indexed} rows in the index, {epochs} epochs"

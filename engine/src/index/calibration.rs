@@ -185,7 +185,7 @@ pub(crate) fn calibrate(
                 probes: effort.0,
                 epsilon: effort.1,
                 // The index's document is JSON, which has no infinity.
-                slant: widest_slant(&needs[at], recall).min(f32::MAX),
+                slant: widest_slant(&needs[at], recall).clamp(f32::MIN, f32::MAX),
                 measured: (measured[0] + measured[1]) / 2.0,
             });
         }
