@@ -120,7 +120,9 @@ fn parse(
         .map(|n| u32::from_le_bytes(*n))
         .collect();
     let tiles = (lists / TILE) as u32;
-    if !ends.is_sorted() || ends.last() != Some(&tiles) {
+    // Every cell has a tile at least.
+    let ascend = ends[0] > 0 && ends.is_sorted_by(|a, b| a < b);
+    if !ascend || ends.last() != Some(&tiles) {
         return None;
     }
     let mut floats = |count: usize| {
