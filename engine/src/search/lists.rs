@@ -59,10 +59,12 @@ pub(super) fn probe_lists(
             epsilon: reach.epsilon,
             model,
             left: *probes,
+            near: *probes,
             horizon: *horizon,
             share: reach.share,
             seen: 0,
             matched: 0,
+            rare: false,
         };
         let wanted = probes.saturating_add(SPARE_LISTS);
         model.nearest_lists(&query.rotated, wanted, &mut scratch.coarse);
@@ -102,9 +104,13 @@ struct Probing<'a> {
     /// See [`Reach`].
     horizon: Option<Horizon>,
     share: f32,
+    /// Lists that are near the query, with or without a match, and are still to come.
+    near: usize,
     /// Rows of the lists that were looked into, and those of them that match.
     seen: usize,
     matched: usize,
+    /// Fewer rows match near the query than elsewhere.
+    rare: bool,
 }
 
 impl Probing<'_> {
@@ -115,8 +121,7 @@ impl Probing<'_> {
         }
         // Near the query as many rows match as elsewhere: the calibration holds. If not, lists
         // are looked into as long as they may hold rows as near as those found.
-        self.matching.is_none()
-            || self.matched as f32 >= SHARE_MIN * self.share * self.seen as f32
+        !self.rare
             || self
                 .query
                 .is_beyond(key, scratch.found.threshold(), self.horizon)
@@ -141,6 +146,7 @@ impl Probing<'_> {
                 && !listed.is_present(self.number, list)
             {
                 self.seen += rows;
+                self.pass();
                 continue;
             }
             if let Some((_, next)) = scratch.coarse.lists.get(at) {
@@ -156,8 +162,20 @@ impl Probing<'_> {
                 self.left = self.left.saturating_sub(1);
                 trace.lists_probed += 1;
             }
+            self.pass();
         }
         at
+    }
+
+    /// Notes that a list is done: behind the last near one it is known how rare matches are.
+    fn pass(&mut self) {
+        let Some(near) = self.near.checked_sub(1) else {
+            return;
+        };
+        self.near = near;
+        if near == 0 && self.matching.is_some() {
+            self.rare = is_rare(self.matched, self.share * self.seen as f32);
+        }
     }
 
     #[inline]
@@ -201,6 +219,11 @@ impl Probing<'_> {
     }
 }
 
+/// Whether so few of the rows near a query match that matches are rarer there than elsewhere.
+fn is_rare(matched: usize, expected: f32) -> bool {
+    (matched as f32) < SHARE_MIN * expected
+}
+
 /// Compares the matching rows of the nearest lists exactly, and those in no list.
 pub(super) fn compare_listed(
     listed: &ListedRows,
@@ -235,11 +258,12 @@ pub(super) fn compare_listed(
         let rows = chosen[..wanted].iter().flat_map(|(_, rows)| rows.iter());
         rerank(ground, query, rows.map(|(_, _, row)| *row), nearest, trace)?;
         // As with codes: where fewer rows match than elsewhere, as far as they may be near.
-        let last = chosen[wanted - 1].0;
-        let nearer = keys.iter().filter(|key| **key <= last).count();
-        let compared: usize = chosen[..wanted].iter().map(|(_, rows)| rows.len()).sum();
-        let expected = of_epoch.len() as f32 * nearer as f32 / keys.len() as f32;
-        if (compared as f32) < SHARE_MIN * expected {
+        let mut near = keys.to_vec();
+        let (_, last, _) = near.select_nth_unstable_by(probes - 1, f32::total_cmp);
+        let near = chosen.iter().take_while(|(key, _)| *key <= *last);
+        let matched = near.map(|(_, rows)| rows.len()).sum();
+        let expected = of_epoch.len() as f32 * *probes as f32 / keys.len() as f32;
+        if is_rare(matched, expected) {
             for (key, rows) in &chosen[wanted..] {
                 if query.is_beyond(*key, nearest.threshold(), horizon) {
                     break;
