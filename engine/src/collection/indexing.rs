@@ -79,7 +79,8 @@ impl Collection {
         let view = self.view();
         let worked = self.ended(self.upkeep(at_rest, &stop), &stop);
         let live = self.index.live();
-        if at_rest && !worked && !stop() && self.due(&live, &view, true).is_none() {
+        let is_done = !worked && !stop() && self.index.fault().is_none();
+        if at_rest && is_done && self.due(&live, &view, true).is_none() {
             let settled = view.sequence + 1;
             if self.index.settled.swap(settled, Ordering::AcqRel) != settled {
                 give_memory_back();
@@ -125,13 +126,15 @@ impl Collection {
 
     /// Rows that are in no list and not about to be; none as long as there is no index to be.
     fn backlog(&self) -> u32 {
-        let rows = self.view.load().rows;
+        let view = self.view.load();
         let live = self.index.live();
         if live.newest().is_none() {
-            // The first epoch is being trained, which takes a moment.
-            return rows.saturating_sub(self.options.index_rows) / FIRST_BACKLOG;
+            // The first epoch is trained once as many points are there, which takes a moment.
+            let points = u32::try_from(view.count()).unwrap_or(u32::MAX);
+            return points.saturating_sub(self.options.index_rows) / FIRST_BACKLOG;
         }
-        rows.saturating_sub(live.covered())
+        view.rows
+            .saturating_sub(live.covered())
             .saturating_sub(self.index.progress.load(Ordering::Acquire))
     }
 
@@ -157,7 +160,18 @@ impl Collection {
             return Ok(false);
         };
         pause();
-        let segment = self.segment_of(&epoch.model, &view, first, first + rows, true, stop)?;
+        let end = first + rows;
+        let mut fine = (!self.options.lean).then(|| Piece::new(first, end, epoch.model.padded()));
+        let progress = |rows| self.index.progress(rows);
+        let segment = self.segment_of(
+            &epoch.model,
+            &view,
+            first,
+            end,
+            fine.as_mut(),
+            &progress,
+            stop,
+        )?;
         let Some(segment) = segment else {
             return Ok(false);
         };
@@ -178,8 +192,11 @@ impl Collection {
             return Ok(true);
         }
         changed?;
+        if let Some(fine) = fine {
+            self.index.add_fine(fine);
+        }
         pause();
-        self.tail.release(first + rows);
+        self.tail.release(end);
         Ok(true)
     }
 
@@ -196,19 +213,19 @@ impl Collection {
         (at_rest && waiting >= rest).then_some(waiting)
     }
 
-    /// Makes a segment of the rows from `first` to `end`; `None` if told to stop.
+    /// Makes a segment of the rows from `first` to `end`, and their 8-bit codes if `fine` is given
+    /// to take them; `progress` is told of the rows that are coded. `None` if told to stop.
     fn segment_of(
         &self,
         model: &Model,
         view: &View,
         first: u32,
         end: u32,
-        is_drain: bool,
+        mut fine: Option<&mut Piece>,
+        progress: &dyn Fn(u32),
         stop: &Stop<'_>,
     ) -> Result<Option<Segment>> {
         let mut coded = Vec::new();
-        let mut fine =
-            (is_drain && !self.options.lean).then(|| Piece::new(first, end, model.padded()));
         for from in (first..end).step_by(STEP_ROWS as usize) {
             if stop() {
                 return Ok(None);
@@ -220,14 +237,9 @@ impl Collection {
                 view,
                 from,
                 to,
-                fine.as_mut(),
+                fine.as_deref_mut(),
             )?);
-            if is_drain {
-                self.index.progress(to - first);
-            }
-        }
-        if let Some(fine) = fine {
-            self.index.add_fine(fine);
+            progress(to - first);
         }
         self.sync_before(view)?;
         let extent = Extent {
@@ -409,7 +421,7 @@ impl Collection {
         for from in (first_row..end_row).step_by(PIECE_ROWS as usize) {
             let to = end_row.min(from.saturating_add(PIECE_ROWS));
             let view = self.view();
-            match self.segment_of(model, &view, from, to, false, stop)? {
+            match self.segment_of(model, &view, from, to, None, &|_| (), stop)? {
                 Some(piece) => {
                     pieces.push(Arc::new(piece));
                     sequence = view.sequence;

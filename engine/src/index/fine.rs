@@ -213,9 +213,15 @@ impl Fine {
         (bounds.0.is_finite() && bounds.1.is_finite()).then_some(bounds)
     }
 
-    /// With a further piece. Small neighbours become one.
+    /// With a further piece, unless its rows have codes already; it takes the place of those
+    /// within it. Small neighbours become one.
     pub(crate) fn with(&self, piece: Piece) -> Fine {
         let mut pieces = self.pieces.clone();
+        let is_within = |a: &Piece, b: &Piece| b.first_row <= a.first_row && a.end_row <= b.end_row;
+        if pieces.iter().any(|other| is_within(&piece, other)) {
+            return self.clone();
+        }
+        pieces.retain(|other| !is_within(other, &piece));
         let at = pieces.partition_point(|other| other.first_row < piece.first_row);
         pieces.insert(at, Arc::new(piece));
         Fine::joined(&pieces)

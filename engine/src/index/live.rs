@@ -1,9 +1,8 @@
 //! The index of a collection as searches see it, and the document that names its files.
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use nearfield_model::{Error, Metric, Result};
