@@ -1,0 +1,110 @@
+//! Bodies: requests and responses as the bytes between the headers.
+
+use nearfield_model::codec::{
+    request_from_body, request_to_body, response_from_body, response_to_body,
+};
+use nearfield_model::{Error, Request, Response, Result};
+
+/// How a body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `application/json`.
+    Json,
+    /// `application/msgpack`.
+    MessagePack,
+}
+
+impl Format {
+    /// Its media type.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Format::Json => "application/json",
+            Format::MessagePack => "application/msgpack",
+        }
+    }
+}
+
+/// Reads the body of a request piece by piece, as it arrives.
+#[derive(Debug)]
+pub struct RequestReader {
+    format: Format,
+    verb: &'static str,
+    collection: String,
+    bytes: Vec<u8>,
+}
+
+impl RequestReader {
+    /// Will read the body of a `verb` on `collection`.
+    pub fn new(format: Format, verb: &'static str, collection: impl Into<String>) -> Self {
+        RequestReader {
+            format,
+            verb,
+            collection: collection.into(),
+            bytes: Vec::new(),
+        }
+    }
+
+    /// Takes the next piece.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish), as soon as it can be told.
+    pub fn feed(&mut self, piece: &[u8]) -> Result<()> {
+        self.bytes.extend_from_slice(piece);
+        Ok(())
+    }
+
+    /// Ends the body.
+    ///
+    /// # Errors
+    /// `InvalidArgument` with the field, and the row if there is one, if the body is not that
+    /// verb's; `TooLarge` over the model's limits.
+    pub fn finish(self) -> Result<Request<'static>> {
+        match self.format {
+            Format::Json => {
+                let text = str::from_utf8(&self.bytes)
+                    .map_err(|error| Error::invalid(format!("the body is not UTF-8: {error}")))?;
+                request_from_body(self.verb, &self.collection, text)
+            }
+            Format::MessagePack => Err(Error::invalid("MessagePack is not read yet")),
+        }
+    }
+}
+
+/// Appends the body of a request.
+///
+/// # Errors
+/// `InvalidArgument` with the row if a batch's metadata is not JSON.
+pub fn write_request(format: Format, request: &Request<'_>, to: &mut Vec<u8>) -> Result<()> {
+    match format {
+        Format::Json => to.extend_from_slice(request_to_body(request)?.as_bytes()),
+        Format::MessagePack => return Err(Error::invalid("MessagePack is not written yet")),
+    }
+    Ok(())
+}
+
+/// Appends the body of a response.
+///
+/// # Errors
+/// `Internal` if metadata is not JSON.
+pub fn write_response(format: Format, response: &Response, to: &mut Vec<u8>) -> Result<()> {
+    match format {
+        Format::Json => to.extend_from_slice(response_to_body(response)?.as_bytes()),
+        Format::MessagePack => return Err(Error::invalid("MessagePack is not written yet")),
+    }
+    Ok(())
+}
+
+/// Reads the body of the response to a verb.
+///
+/// # Errors
+/// `InvalidArgument` if it is not that response.
+pub fn read_response(format: Format, verb: &str, body: &[u8]) -> Result<Response> {
+    match format {
+        Format::Json => {
+            let text = str::from_utf8(body)
+                .map_err(|error| Error::invalid(format!("the body is not UTF-8: {error}")))?;
+            response_from_body(verb, text)
+        }
+        Format::MessagePack => Err(Error::invalid("MessagePack is not read yet")),
+    }
+}
