@@ -25,6 +25,7 @@ use crate::index::train::{Purpose, lists_for, sample_for, train};
 use crate::kernel::{Floats, give_memory_back};
 use crate::pause::pause;
 use crate::points::View;
+use crate::retry::Retry;
 
 /// A new epoch is trained when the collection is so many times as large as at the last: lists
 /// grow to as many times the rows that they began with.
@@ -67,20 +68,26 @@ impl Collection {
     /// enough. True if there may be more.
     pub(crate) fn drain_some(&self, at_rest: bool, stop: &Stop<'_>) -> bool {
         let stop = || self.is_closed() || stop();
+        if self.retry.drain.is_waiting(&*self.place.io) {
+            return false;
+        }
         let worked = self.drain(at_rest, &stop);
         self.index.progress(0);
-        self.ended(worked, &stop)
+        self.ended(worked, &self.retry.drain, &stop)
     }
 
     /// Does the most urgent of the other work on the index. True if there may be more.
     pub(crate) fn upkeep_some(&self, at_rest: bool, stop: &Stop<'_>) -> bool {
         let stop = || self.is_closed() || stop();
+        if self.retry.upkeep.is_waiting(&*self.place.io) {
+            return false;
+        }
         let _one_at_a_time = self.index.working();
         let view = self.view();
-        let worked = self.ended(self.upkeep(at_rest, &stop), &stop);
+        let worked = self.ended(self.upkeep(at_rest, &stop), &self.retry.upkeep, &stop);
         let live = self.index.live();
         let is_done = !worked && !stop() && self.index.fault().is_none();
-        if at_rest && is_done && self.due(&live, &view, true).is_none() {
+        if at_rest && is_done && self.due(&live, &view, true).is_none() && !self.is_worn(true) {
             let settled = view.sequence + 1;
             if self.index.settled.swap(settled, Ordering::AcqRel) != settled {
                 give_memory_back();
@@ -89,17 +96,21 @@ impl Collection {
         worked
     }
 
-    /// Notes how work ended; a failure is tried again after the next write.
-    fn ended(&self, worked: Result<bool>, stop: &Stop<'_>) -> bool {
+    /// Notes how work ended; a failure is tried again after a while and the next write.
+    fn ended(&self, worked: Result<bool>, retry: &Retry, stop: &Stop<'_>) -> bool {
+        let clock = &*self.place.io;
         match worked {
             Ok(true) => {
                 self.index.note(None);
+                retry.note(clock, false);
                 true
             }
             Ok(false) => false,
             Err(_) if stop() => false,
             Err(error) => {
                 self.index.note(Some(error));
+                // Writers who do the work themselves try with each write.
+                retry.note(clock, self.options.background);
                 false
             }
         }
@@ -307,10 +318,7 @@ impl Collection {
         if let Some(worn) = live.segments.iter().find(is_worn) {
             return self.merge(std::slice::from_ref(worn)).map(|()| true);
         }
-        if self.index.forget_fine(&view) {
-            return Ok(true);
-        }
-        self.compact_worn_files()
+        Ok(self.index.forget_fine(&view))
     }
 
     /// Makes the 8-bit codes of rows that an earlier process drained.

@@ -16,6 +16,7 @@ mod codes;
 pub(crate) mod effort;
 mod filling;
 pub(crate) mod fine;
+mod homes;
 pub(crate) mod listed;
 pub(crate) mod live;
 pub(crate) mod model;

@@ -68,7 +68,7 @@ pub struct Description {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damage: Option<String>,
     /// Microseconds that writers were slowed in total since the store was opened, because the
-    /// index lagged behind them.
+    /// index or compaction lagged behind them.
     #[serde(default)]
     pub write_delay_us: u64,
     /// The state of the index; none while there is no index.
