@@ -20,9 +20,9 @@ const WORN_SHARE: (u64, u64) = (2, 5);
 const WORN_BYTES_SHARE: u64 = 8;
 /// While there are writes, dead rows may take this share of a full file before any is rewritten:
 /// small stores would be compacted all the time.
-const FLOOR_SHARE: u64 = 4;
+const FLOOR_SHARE: u64 = 8;
 /// Writers are slowed once dead rows take more than this share of what live ones do.
-const SLOW_SHARE: f64 = 0.9;
+const SLOW_SHARE: f64 = 0.8;
 /// How far beyond that writers are slowed as much as they ever are.
 const SLOWEST_SHARE: f64 = 0.4;
 /// How long a write waits for compaction, at most.
@@ -31,8 +31,8 @@ const DELAY_MAX: Duration = Duration::from_millis(100);
 const DELAY_ROW: Duration = Duration::from_micros(100);
 /// How long a writer waits between two looks, at most.
 const DELAY_STEP: Duration = Duration::from_millis(2);
-/// Log files are rewritten in rounds of this share of the log, or of one full file: the files of
-/// a round and what becomes of them are on disk together.
+/// Log files are rewritten in rounds of this share of the log, and of one file at least: the files
+/// of a round and what becomes of them are on disk together.
 const ROUND_SHARE: u64 = 16;
 /// Dead rows are looked for anew when they have grown by this share of the log's rows.
 const LOOK_SHARE: u64 = 64;
@@ -235,7 +235,7 @@ impl Collection {
 
     /// The numbers of the first of these files that are rewritten together.
     pub(super) fn first_round(&self, files: &[Arc<LogFile>], log_bytes: u64) -> Vec<u64> {
-        let bytes_max = (log_bytes / ROUND_SHARE).max(self.options.log_file_bytes);
+        let bytes_max = (log_bytes / ROUND_SHARE).max(self.dead_bytes_floor());
         let mut bytes = 0;
         let round = files.iter().take_while(|file| {
             let is_first = bytes == 0;

@@ -13,11 +13,11 @@ const BATCH: u64 = 500;
 #[test]
 fn writers_are_slowed_by_degrees_and_within_bounds() {
     let excess = |dead, live, floor| Shares { dead, live }.excess(floor);
-    assert_eq!(excess(90, 100, 0), 0.0);
-    assert_eq!(excess(130, 100, 0), 1.0);
+    assert_eq!(excess(80, 100, 0), 0.0);
+    assert_eq!(excess(121, 100, 0), 1.0);
     assert_eq!(excess(500, 0, 500), 0.0);
     assert_eq!(excess(502, 0, 500), 1.0);
-    let by_degrees: Vec<f64> = (90..=130).map(|dead| excess(dead, 100, 0)).collect();
+    let by_degrees: Vec<f64> = (80..=120).map(|dead| excess(dead, 100, 0)).collect();
     assert!(by_degrees.is_sorted_by(|a, b| a <= b) && by_degrees[20] > 0.4);
     assert_eq!(delay(1.0, 1), DELAY_ROW);
     assert_eq!(delay(0.5, 100), DELAY_ROW * 50);
