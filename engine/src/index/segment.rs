@@ -413,10 +413,12 @@ impl Workshop<'_> {
             };
             // Only little-endian machines are built for.
             let counts_bytes: &[u8] = bytemuck::cast_slice(&counts);
-            writer.put(counts_bytes)?;
             let homes_bytes: &[u8] = bytemuck::cast_slice(homes);
-            for part in homes_bytes.chunks(WRITE_BYTES) {
-                writer.put(part)?;
+            for bytes in [counts_bytes, homes_bytes] {
+                // No more at a time than there is room for.
+                for part in bytes.chunks(stride(self.padded)) {
+                    writer.put(part)?;
+                }
             }
             let there = HEADER_BYTES + counts_bytes.len() + homes_bytes.len();
             let gap = blocks_offset(counts.len(), extent.rows()) - there;
