@@ -12,6 +12,7 @@ use std::collections::BinaryHeap;
 
 use nearfield_model::{Error, Metric, Result};
 
+use super::cell::RowFactors;
 use super::coded::{CodedRows, rotate};
 use super::effort::{Calibration, Effort, slant};
 use super::model::{Coarse, Model};
@@ -71,6 +72,18 @@ struct Need {
     rank: u32,
     deviation: f32,
     slant: f32,
+}
+
+/// Bytes that calibrating takes, for a collection of so many rows: rows with the players and
+/// their products, then the neighbours with their codes and needs.
+pub(crate) fn passing_bytes(rows: u64, padded: usize) -> u64 {
+    let comparing = 4 * (STEP_ROWS * (padded + QUERIES) + 2 * QUERIES * padded);
+    let most = usize::try_from(rows).unwrap_or(usize::MAX);
+    let neighbours = QUERIES_WIDE * LIMITS[2].min(most) + QUERIES * LIMITS[0].min(most);
+    let coded = size_of::<RowFactors>() + 6 + padded / 8;
+    // A need is sorted, and kept in halves besides.
+    let each = 2 * size_of::<Neighbour>() + 4 * size_of::<Need>() + coded;
+    (comparing + neighbours * each) as u64
 }
 
 /// Measures a model on the live rows of a view. `stop` is asked now and then whether to give up
@@ -169,10 +182,7 @@ pub(crate) fn calibrate(
         for (place, recall) in RECALLS.into_iter().enumerate() {
             // Each half is measured by what the other would have chosen.
             let measured = [(0, 1), (1, 0)].map(|(chosen, measured)| {
-                measure(
-                    &halves[measured],
-                    of_halves[chosen].cheapest(place, &costs),
-                )
+                measure(&halves[measured], of_halves[chosen].cheapest(place, &costs))
             });
             let mut effort = of_all.cheapest(place, &costs);
             // More recall never takes less.

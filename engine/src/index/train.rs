@@ -60,7 +60,13 @@ pub(crate) fn train(purpose: Purpose, sample: &Sample<'_>) -> Result<Model> {
     let tiles = (purpose.lists / TILE).max(1);
     let cells = cells_for(purpose.lists);
     let centres = {
-        let some = sample.read(sample.rows.iter().copied().step_by(cell_step(sample, cells)))?;
+        let some = sample.read(
+            sample
+                .rows
+                .iter()
+                .copied()
+                .step_by(cell_step(sample, cells)),
+        )?;
         kmeans(&some, padded, cells, CELL_ROUNDS, kernel, &mut random)
     };
     let rows = sample.rows.len();
@@ -92,6 +98,17 @@ pub(crate) fn train(purpose: Purpose, sample: &Sample<'_>) -> Result<Model> {
     ))
 }
 
+/// Bytes that training takes, the model apart, for a collection of so many rows: the part of the
+/// sample that is in memory, and what it is compared with.
+pub(crate) fn passing_bytes(rows: u64, rows_per_list: u64, padded: usize) -> u64 {
+    let lists = lists_for(rows, rows_per_list);
+    let cells = cells_for(lists);
+    let read = sample_for(lists).min(2 * rows_for_cells(cells));
+    // The cells' centres and their sums twice as wide, in tiles too; and products with them.
+    let centres = cells.max(LISTS_PER_MODEL_SINGLE) * padded * 16;
+    (read * padded * 4 + centres + STEP_ROWS * cells * 4) as u64
+}
+
 /// Cells for so many lists.
 fn cells_for(lists: usize) -> usize {
     match lists {
@@ -102,8 +119,12 @@ fn cells_for(lists: usize) -> usize {
 
 /// Cells come from every so manieth row of a sample.
 fn cell_step(sample: &Sample<'_>, cells: usize) -> usize {
-    let enough = (cells * SAMPLE_PER_CELL).max(SAMPLE_PER_LIST * LISTS_PER_MODEL_SINGLE);
-    (sample.rows.len() / enough).max(1)
+    (sample.rows.len() / rows_for_cells(cells)).max(1)
+}
+
+/// Rows that are enough for so many cells.
+fn rows_for_cells(cells: usize) -> usize {
+    (cells * SAMPLE_PER_CELL).max(SAMPLE_PER_LIST * LISTS_PER_MODEL_SINGLE)
 }
 
 /// The rows of each cell.
