@@ -143,7 +143,7 @@ fn files_of_a_store_in_memory_count() {
 
 #[test]
 fn codes_that_the_index_makes_later_count_already() {
-    let bytes = 6 << 20;
+    let bytes = 18 << 20;
     let folder = tempfile::tempdir().unwrap();
     let builder = Builder::new(folder.path().join("store").to_string_lossy());
     let builder = builder.options(|options| {

@@ -25,6 +25,7 @@ mod quantizer;
 mod query_code;
 pub(crate) mod random;
 mod rotation;
+pub(crate) mod sample;
 pub(crate) mod segment;
 pub(crate) mod tail;
 #[cfg(test)]

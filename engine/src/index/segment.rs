@@ -426,13 +426,11 @@ impl Workshop<'_> {
             };
             // Only little-endian machines are built for.
             let counts_bytes: &[u8] = bytemuck::cast_slice(&counts);
-            writer.put(counts_bytes)?;
-            for part in homes
-                .parts()
-                .iter()
-                .flat_map(|part| part.chunks(WRITE_BYTES))
-            {
-                writer.put(part)?;
+            // No more at a time than there is room for.
+            for bytes in std::iter::once(counts_bytes).chain(homes.parts()) {
+                for part in bytes.chunks(stride(self.padded)) {
+                    writer.put(part)?;
+                }
             }
             let shape = homes.shape();
             let there = homes_offset(counts.len()) + shape.bytes() as usize;

@@ -39,6 +39,12 @@ pub struct Search<'a> {
     pub filter: Option<Filter>,
     /// The share of the true nearest that is to be found on average, [`RECALL_MIN`] to 1;
     /// 0.95 unless said otherwise, and 1 compares every vector exactly.
+    ///
+    /// The same search finds the same as long as the store stays as it is, however many threads
+    /// answer and queries are sent together. Below 1, what is found depends on the index and the
+    /// codes that there are: writes, the work that follows them in the background, and reopening
+    /// may change it within the recall that is asked for. After reopening, hits are those of
+    /// before once 8-bit codes are made again, or at once where none are kept.
     pub recall: f32,
     /// Lists probed per query vector, 1 to [`PROBES_MAX`], in place of what the recall is
     /// translated to; more than there are probe all. A raw knob, for benchmarks.
