@@ -1,7 +1,8 @@
 //! Bodies: requests and responses as the bytes between the headers.
 
 use nearfield_model::codec::{
-    request_from_body, request_to_body, response_from_body, response_to_body,
+    MessagePackReader, request_from_body, request_to_body, request_to_msgpack, response_from_body,
+    response_from_msgpack, response_to_body, response_to_msgpack,
 };
 use nearfield_model::{Error, Request, Response, Result};
 
@@ -26,31 +27,44 @@ impl Format {
 
 /// Reads the body of a request piece by piece, as it arrives.
 #[derive(Debug)]
-pub struct RequestReader {
-    format: Format,
-    verb: &'static str,
-    collection: String,
-    bytes: Vec<u8>,
+pub struct RequestReader(Reader);
+
+#[derive(Debug)]
+enum Reader {
+    Json {
+        verb: &'static str,
+        collection: String,
+        bytes: Vec<u8>,
+    },
+    MessagePack(MessagePackReader),
 }
 
 impl RequestReader {
     /// Will read the body of a `verb` on `collection`.
     pub fn new(format: Format, verb: &'static str, collection: impl Into<String>) -> Self {
-        RequestReader {
-            format,
-            verb,
-            collection: collection.into(),
-            bytes: Vec::new(),
-        }
+        RequestReader(match format {
+            Format::Json => Reader::Json {
+                verb,
+                collection: collection.into(),
+                bytes: Vec::new(),
+            },
+            Format::MessagePack => Reader::MessagePack(MessagePackReader::new(verb, collection)),
+        })
     }
 
     /// Takes the next piece.
     ///
     /// # Errors
-    /// As [`finish`](Self::finish), as soon as it can be told.
+    /// As [`finish`](Self::finish), as soon as it can be told. After an error the reader is of no
+    /// more use.
     pub fn feed(&mut self, piece: &[u8]) -> Result<()> {
-        self.bytes.extend_from_slice(piece);
-        Ok(())
+        match &mut self.0 {
+            Reader::Json { bytes, .. } => {
+                bytes.extend_from_slice(piece);
+                Ok(())
+            }
+            Reader::MessagePack(reader) => reader.feed(piece),
+        }
     }
 
     /// Ends the body.
@@ -59,13 +73,17 @@ impl RequestReader {
     /// `InvalidArgument` with the field, and the row if there is one, if the body is not that
     /// verb's; `TooLarge` over the model's limits.
     pub fn finish(self) -> Result<Request<'static>> {
-        match self.format {
-            Format::Json => {
-                let text = str::from_utf8(&self.bytes)
+        match self.0 {
+            Reader::Json {
+                verb,
+                collection,
+                bytes,
+            } => {
+                let text = str::from_utf8(&bytes)
                     .map_err(|error| Error::invalid(format!("the body is not UTF-8: {error}")))?;
-                request_from_body(self.verb, &self.collection, text)
+                request_from_body(verb, &collection, text)
             }
-            Format::MessagePack => Err(Error::invalid("MessagePack is not read yet")),
+            Reader::MessagePack(reader) => reader.finish(),
         }
     }
 }
@@ -77,7 +95,7 @@ impl RequestReader {
 pub fn write_request(format: Format, request: &Request<'_>, to: &mut Vec<u8>) -> Result<()> {
     match format {
         Format::Json => to.extend_from_slice(request_to_body(request)?.as_bytes()),
-        Format::MessagePack => return Err(Error::invalid("MessagePack is not written yet")),
+        Format::MessagePack => request_to_msgpack(request, to)?,
     }
     Ok(())
 }
@@ -89,7 +107,7 @@ pub fn write_request(format: Format, request: &Request<'_>, to: &mut Vec<u8>) ->
 pub fn write_response(format: Format, response: &Response, to: &mut Vec<u8>) -> Result<()> {
     match format {
         Format::Json => to.extend_from_slice(response_to_body(response)?.as_bytes()),
-        Format::MessagePack => return Err(Error::invalid("MessagePack is not written yet")),
+        Format::MessagePack => response_to_msgpack(response, to)?,
     }
     Ok(())
 }
@@ -105,6 +123,6 @@ pub fn read_response(format: Format, verb: &str, body: &[u8]) -> Result<Response
                 .map_err(|error| Error::invalid(format!("the body is not UTF-8: {error}")))?;
             response_from_body(verb, text)
         }
-        Format::MessagePack => Err(Error::invalid("MessagePack is not read yet")),
+        Format::MessagePack => response_from_msgpack(verb, body),
     }
 }
