@@ -1,4 +1,4 @@
-//! The embedded door and the plainest store are sent the same random requests and give the
+//! The engine, embedded and over HTTP, and the plainest store are sent the same random requests and give the
 //! same answers, whatever the sizes, options and interruptions.
 //!
 //! `NEARFIELD_SEED=7` runs the one sequence of that seed, `NEARFIELD_SEQUENCES=100000` more
@@ -7,10 +7,14 @@
 #![allow(clippy::print_stdout, reason = "a failing test tells its seed")]
 
 mod filters;
+#[path = "../common/http.rs"]
+mod http;
 mod random;
 mod sequence;
 
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sequence::Door;
 
 /// Runs `run` for each seed below `count`, or for the one that the environment names.
 fn for_each_seed(count: u64, run: impl Fn(u64) + Sync) {
@@ -40,11 +44,17 @@ fn for_each_seed(count: u64, run: impl Fn(u64) + Sync) {
 
 #[test]
 fn random_requests_are_answered_as_by_the_plainest_store() {
-    for_each_seed(2_000, sequence::run);
+    for_each_seed(2_000, |seed| sequence::run(seed, Door::Embedded));
     let whole = ["NEARFIELD_SEED", "NEARFIELD_SEQUENCES"]
         .iter()
         .all(|name| std::env::var_os(name).is_none());
     sequence::assert_crossed(whole);
+}
+
+#[test]
+fn random_requests_over_http_are_answered_alike() {
+    for_each_seed(100, |seed| sequence::run(seed, Door::HttpMessagePack));
+    for_each_seed(100, |seed| sequence::run(seed, Door::HttpJson));
 }
 
 #[test]

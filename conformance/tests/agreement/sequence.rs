@@ -12,6 +12,7 @@ use nearfield::{
 };
 use nearfield_conformance::Naive;
 
+use crate::http::behind_http;
 use crate::random::Random;
 
 const NAME: &str = "docs";
@@ -71,8 +72,16 @@ pub(crate) fn assert_crossed(whole: bool) {
     }
 }
 
-pub(crate) fn run(seed: u64) {
-    let mut both = Both::new(seed);
+/// What stands between the test and the engine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Door {
+    Embedded,
+    HttpJson,
+    HttpMessagePack,
+}
+
+pub(crate) fn run(seed: u64, door: Door) {
+    let mut both = Both::new(seed, door);
     for step in 0..both.shape.steps {
         both.step = step;
         both.take_step();
@@ -154,6 +163,7 @@ struct Written {
 
 struct Both {
     seed: u64,
+    door: Door,
     step: u64,
     random: Random,
     shape: Shape,
@@ -170,7 +180,7 @@ struct Both {
 }
 
 impl Both {
-    fn new(seed: u64) -> Both {
+    fn new(seed: u64, door: Door) -> Both {
         let mut random = Random::new(seed);
         let shape = Shape::new(seed, &mut random);
         let folder = tempfile::tempdir().unwrap();
@@ -178,6 +188,7 @@ impl Both {
         let path = on_disk.then(|| folder.path().join("store"));
         let mut both = Both {
             seed,
+            door,
             step: 0,
             db: None,
             naive: Naive::default(),
@@ -203,8 +214,9 @@ impl Both {
             ..
         } = self.shape;
         format!(
-            "seed {}, step {}, {dimension} dimensions, {metric}, {}",
+            "seed {}, {:?}, step {}, {dimension} dimensions, {metric}, {}",
             self.seed,
+            self.door,
             self.step,
             storage.as_str()
         )
@@ -233,6 +245,14 @@ impl Both {
         });
         builder
             .open()
+            .and_then(|database| {
+                let json = match self.door {
+                    Door::Embedded => return Ok(database),
+                    Door::HttpJson => true,
+                    Door::HttpMessagePack => false,
+                };
+                Database::over(behind_http(database.service(), json)?)
+            })
             .unwrap_or_else(|error| panic!("{}: {error}", self.told()))
     }
 

@@ -1,0 +1,27 @@
+//! The HTTP door answers every case in JSON as the embedded door does.
+
+#[path = "common/faults.rs"]
+mod faults;
+#[path = "common/http.rs"]
+mod http;
+#[path = "common/stores.rs"]
+mod stores;
+
+use nearfield_conformance::replay;
+
+use crate::faults::assert_all_pass;
+use crate::http::behind_http;
+
+#[test]
+fn before_a_store_in_memory() {
+    let open = || behind_http(stores::in_memory()?, true);
+    assert_all_pass(&replay(&[], open).unwrap());
+}
+
+#[test]
+fn before_a_store_in_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = stores::in_files(folder.path());
+    let open = || behind_http(store()?, true);
+    assert_all_pass(&replay(&["files"], open).unwrap());
+}
