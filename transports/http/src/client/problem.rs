@@ -84,7 +84,7 @@ pub(super) fn other_server(wire: Option<&str>, status: u16) -> Error {
 pub(super) fn not_nearfield(why: &str) -> Error {
     Error::new(
         ErrorKind::Unsupported,
-        format!("this is not a Nearfield server: {why}; check host and port"),
+        format!("this is not a Nearfield server: {why}; check host, port, and http against https"),
     )
 }
 

@@ -66,7 +66,7 @@ impl Stream {
             kind,
             stretch: Duration::ZERO,
         };
-        stream.set_timeouts(patience.stretch())?;
+        stream.flush(patience)?;
         Ok(stream)
     }
 
@@ -130,14 +130,16 @@ impl Stream {
             }
             bytes = &bytes[written..];
         }
-        match &mut self.kind {
+        self.flush(patience)
+    }
+
+    /// Ends the handshake, if there is one, and sends what was kept back.
+    fn flush(&mut self, patience: &Patience<'_>) -> Result<(), Broken> {
+        self.with_patience(patience, |stream| match &mut stream.kind {
             Kind::Plain(_) => Ok(()),
             #[cfg(feature = "tls")]
-            Kind::Tls(_) => self.with_patience(patience, |stream| match &mut stream.kind {
-                Kind::Plain(_) => Ok(()),
-                Kind::Tls(stream) => stream.flush(),
-            }),
-        }
+            Kind::Tls(stream) => stream.flush(),
+        })
     }
 
     /// Does one piece of work on the socket, again after each stretch of waiting.

@@ -44,7 +44,7 @@ impl Config {
         })
     }
 
-    /// Begins a session; the handshake is made with the first bytes.
+    /// Begins a session; the handshake is made with the first flush.
     pub(super) fn wrap(&self, socket: TcpStream) -> io::Result<TlsStream> {
         let session = ClientConnection::new(Arc::clone(&self.config), self.name.clone())
             .map_err(io::Error::other)?;
