@@ -61,6 +61,11 @@ impl Failure {
         }
     }
 
+    /// The operating system refuses something.
+    pub(crate) fn system(doing: &str, error: &io::Error) -> Self {
+        Failure::new("system", format!("cannot {doing}: {error}"))
+    }
+
     /// Ctrl-C, or another request to end.
     pub(crate) fn interrupted(message: impl Into<String>) -> Self {
         Failure::new("interrupted", message)
