@@ -4,13 +4,17 @@
 mod faults;
 #[path = "common/http.rs"]
 mod http;
+#[path = "common/plain.rs"]
+mod plain;
 #[path = "common/stores.rs"]
 mod stores;
 
-use nearfield_conformance::replay;
+use nearfield_conformance::{replay, replay_texts};
+use nearfield_http::body::Format;
 
 use crate::faults::assert_all_pass;
 use crate::http::behind_http;
+use crate::plain::Plain;
 
 #[test]
 fn before_a_store_in_memory() {
@@ -24,4 +28,15 @@ fn before_a_store_in_files() {
     let mut store = stores::in_files(folder.path());
     let open = || behind_http(store()?, false);
     assert_all_pass(&replay(&["files"], open).unwrap());
+}
+
+#[test]
+fn told_by_the_server_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = stores::in_files(folder.path());
+    let results = replay_texts(&["files"], || {
+        let plain = Plain::new(store()?, Format::MessagePack)?;
+        Ok(move |context: &nearfield::Context, text: &str| plain.call(context, text))
+    });
+    assert_all_pass(&results.unwrap());
 }
