@@ -3,6 +3,7 @@
 mod attempt;
 mod body;
 mod connection;
+mod ingest;
 mod retry;
 mod settings;
 mod target;
@@ -68,9 +69,13 @@ impl Client {
         }
     }
 
-    /// When a call that starts now has to end.
-    fn deadline(&self, context: &Context) -> Option<Instant> {
-        let timeout = self.settings.timeout;
+    /// When a call that starts now has to end. What may take as long as the disk needs has no
+    /// end of its own.
+    fn deadline(&self, context: &Context, request: &Request<'_>) -> Option<Instant> {
+        let timeout = match request {
+            Request::Compact(_) | Request::Snapshot(_) => None,
+            _ => self.settings.timeout,
+        };
         context
             .deadline
             .or_else(|| Instant::now().checked_add(timeout?))
@@ -106,7 +111,7 @@ impl Service for Client {
             method: method(&request),
             message,
             request_id: context.request_id.unwrap_or_else(|| self.new_request_id()),
-            deadline: self.deadline(context),
+            deadline: self.deadline(context, &request),
             cancellation: context.cancellation.as_ref(),
             stages: &context.stages,
         };

@@ -100,6 +100,7 @@ impl Pauses {
 }
 
 /// What ends the waiting.
+#[derive(Clone, Copy)]
 pub(super) struct Limits<'c> {
     pub(super) deadline: Option<Instant>,
     pub(super) cancellation: Option<&'c Cancellation>,

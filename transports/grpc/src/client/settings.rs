@@ -7,7 +7,7 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Settings {
     /// How long a call may take, retries included, unless its context has a deadline; none waits
-    /// as long as the connection lives.
+    /// as long as the connection lives. It does not count for `compact` and `snapshot`.
     pub timeout: Option<Duration>,
     /// How long one attempt to connect may take.
     pub connect_timeout: Duration,
