@@ -26,7 +26,7 @@ use crate::scheme::Scheme;
 /// | `./data` | the engine in this process, in files | |
 /// | `:memory:` | the engine in this process, nothing kept | |
 /// | `http://h:6327`, `https://h` | a server over HTTP | `http`, `tls` |
-/// | `grpc://h:6327` | a server over gRPC | `grpc` |
+/// | `grpc://h:6327`, `grpcs://h` | a server over gRPC | `grpc` |
 ///
 /// # Errors
 /// `Locked` if another process holds the path, `Storage` if it cannot be read or is not a

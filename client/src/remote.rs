@@ -2,7 +2,12 @@
 
 use std::fmt;
 use std::path::PathBuf;
+#[cfg(any(feature = "http", feature = "grpc"))]
+use std::sync::Arc;
 use std::time::Duration;
+
+#[cfg(any(feature = "http", feature = "grpc"))]
+use nearfield_model::{Result, Service};
 
 /// Settings of the doors to servers, all with defaults. Paths and `:memory:` pass them over.
 #[derive(Clone, PartialEq, Eq)]
@@ -61,10 +66,7 @@ impl fmt::Debug for Remote {
 }
 
 #[cfg(feature = "http")]
-pub(crate) fn open_http(
-    url: &str,
-    remote: Remote,
-) -> nearfield_model::Result<std::sync::Arc<dyn nearfield_model::Service>> {
+pub(crate) fn open_http(url: &str, remote: Remote) -> Result<Arc<dyn Service>> {
     use nearfield_http::body::Format;
     use nearfield_http::client::{Client, Settings};
 
@@ -79,5 +81,45 @@ pub(crate) fn open_http(
     settings.keep_alive = remote.keep_alive;
     settings.connections_max = remote.connections_max;
     settings.ca_file = remote.ca_file;
-    Ok(std::sync::Arc::new(Client::connect(url, settings)?))
+    Ok(Arc::new(Client::connect(url, settings)?))
+}
+
+#[cfg(feature = "grpc")]
+pub(crate) fn open_grpc(url: &str, remote: Remote) -> Result<Arc<dyn Service>> {
+    use nearfield_grpc::client::{Client, Settings};
+    use nearfield_model::{Context, Error, ListCollections};
+
+    let tls_roots = remote.ca_file.map(|file| {
+        std::fs::read(&file).map_err(|error| {
+            Error::invalid(format!("{}: {error}", file.display())).in_field("ca_file")
+        })
+    });
+    let settings = Settings {
+        timeout: Some(remote.timeout),
+        connect_timeout: remote.connect_timeout,
+        api_key: remote.api_key,
+        retries: retries_within(remote.retry_timeout),
+        tls_roots: tls_roots.transpose()?,
+        ..Settings::default()
+    };
+    // A wrong address or key shows here, and without many tries.
+    let greeting = Settings {
+        retries: 1,
+        ..settings.clone()
+    };
+    Client::connect(url, greeting)?.call(&Context::default(), ListCollections {}.into())?;
+    Ok(Arc::new(Client::connect(url, settings)?))
+}
+
+/// How many tries fit into a time, with pauses that double from 20 ms to 2 s.
+#[cfg(feature = "grpc")]
+fn retries_within(time: Duration) -> u32 {
+    let mut retries = 0;
+    let (mut pause, mut waited) = (Duration::from_millis(20), Duration::ZERO);
+    while waited + pause <= time {
+        waited += pause;
+        pause = (pause * 2).min(Duration::from_secs(2));
+        retries += 1;
+    }
+    retries
 }

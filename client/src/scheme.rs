@@ -54,9 +54,9 @@ impl Scheme {
         let url = format!("{scheme}://{rest}");
         match &*scheme {
             "http" | "https" => http(url),
-            "grpc" => grpc(url),
+            "grpc" | "grpcs" => grpc(url),
             _ => Err(Error::invalid(format!(
-                "{target}: {scheme}:// is no door; use a path, :memory:, http://, https:// or grpc://"
+                "{target}: {scheme}:// is no door; use a path, :memory:, http://, https://, grpc:// or grpcs://"
             ))),
         }
     }
