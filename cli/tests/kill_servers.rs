@@ -60,6 +60,11 @@ struct Written {
     state: State,
 }
 
+#[test]
+fn over_grpc() {
+    kill_over_and_over(|url| connect(Builder::new(url.replace("http://", "grpc://"))));
+}
+
 fn kill_over_and_over(connect: impl Fn(&str) -> Database + Sync) {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("store");

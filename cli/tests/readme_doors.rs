@@ -64,7 +64,7 @@ fn the_readmes_examples_run() {
         });
     }
     assert_eq!(said.len(), 3);
-    assert!(said[0].contains("\"title\":\"Blue\""), "{}", said[0]);
+    assert!(said[0].contains("\"title\": \"Blue\""), "{}", said[0]);
     let hits: Vec<&str> = said[1].lines().collect();
     assert!(
         hits[0].ends_with("Pastel Blues") && hits[1].ends_with("Blue"),

@@ -1,9 +1,9 @@
 //! The HTTP door answers every case in JSON as the embedded door does.
 
+#[path = "common/behind.rs"]
+mod behind;
 #[path = "common/faults.rs"]
 mod faults;
-#[path = "common/http.rs"]
-mod http;
 #[path = "common/plain.rs"]
 mod plain;
 #[path = "common/stores.rs"]
@@ -12,13 +12,13 @@ mod stores;
 use nearfield_conformance::{replay, replay_texts};
 use nearfield_http::body::Format;
 
+use crate::behind::{Wire, behind};
 use crate::faults::assert_all_pass;
-use crate::http::behind_http;
 use crate::plain::Plain;
 
 #[test]
 fn before_a_store_in_memory() {
-    let open = || behind_http(stores::in_memory()?, true);
+    let open = || behind(stores::in_memory()?, Wire::Json);
     assert_all_pass(&replay(&[], open).unwrap());
 }
 
@@ -26,7 +26,7 @@ fn before_a_store_in_memory() {
 fn before_a_store_in_files() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = stores::in_files(folder.path());
-    let open = || behind_http(store()?, true);
+    let open = || behind(store()?, Wire::Json);
     assert_all_pass(&replay(&["files"], open).unwrap());
 }
 

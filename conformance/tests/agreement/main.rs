@@ -1,20 +1,20 @@
-//! The engine, embedded and over HTTP, and the plainest store are sent the same random requests and give the
-//! same answers, whatever the sizes, options and interruptions.
+//! The engine, embedded and over the network, and the plainest store are sent the same random
+//! requests and give the same answers, whatever the sizes, options and interruptions.
 //!
 //! `NEARFIELD_SEED=7` runs the one sequence of that seed, `NEARFIELD_SEQUENCES=100000` more
 //! of them than usual.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 #![allow(clippy::print_stdout, reason = "a failing test tells its seed")]
 
+#[path = "../common/behind.rs"]
+mod behind;
 mod filters;
-#[path = "../common/http.rs"]
-mod http;
 mod random;
 mod sequence;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::sequence::Door;
+use crate::behind::Wire;
 
 /// Runs `run` for each seed below `count`, or for the one that the environment names.
 fn for_each_seed(count: u64, run: impl Fn(u64) + Sync) {
@@ -44,7 +44,7 @@ fn for_each_seed(count: u64, run: impl Fn(u64) + Sync) {
 
 #[test]
 fn random_requests_are_answered_as_by_the_plainest_store() {
-    for_each_seed(2_000, |seed| sequence::run(seed, Door::Embedded));
+    for_each_seed(2_000, |seed| sequence::run(seed, None));
     let whole = ["NEARFIELD_SEED", "NEARFIELD_SEQUENCES"]
         .iter()
         .all(|name| std::env::var_os(name).is_none());
@@ -52,9 +52,10 @@ fn random_requests_are_answered_as_by_the_plainest_store() {
 }
 
 #[test]
-fn random_requests_over_http_are_answered_alike() {
-    for_each_seed(100, |seed| sequence::run(seed, Door::HttpMessagePack));
-    for_each_seed(100, |seed| sequence::run(seed, Door::HttpJson));
+fn random_requests_over_the_network_are_answered_alike() {
+    for wire in [Wire::MessagePack, Wire::Json, Wire::Grpc] {
+        for_each_seed(60, |seed| sequence::run(seed, Some(wire)));
+    }
 }
 
 #[test]

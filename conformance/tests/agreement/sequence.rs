@@ -12,7 +12,7 @@ use nearfield::{
 };
 use nearfield_conformance::Naive;
 
-use crate::http::behind_http;
+use crate::behind::{Wire, behind};
 use crate::random::Random;
 
 const NAME: &str = "docs";
@@ -72,16 +72,9 @@ pub(crate) fn assert_crossed(whole: bool) {
     }
 }
 
-/// What stands between the test and the engine.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Door {
-    Embedded,
-    HttpJson,
-    HttpMessagePack,
-}
-
-pub(crate) fn run(seed: u64, door: Door) {
-    let mut both = Both::new(seed, door);
+/// Runs the sequence of a seed, embedded or over a wire.
+pub(crate) fn run(seed: u64, wire: Option<Wire>) {
+    let mut both = Both::new(seed, wire);
     for step in 0..both.shape.steps {
         both.step = step;
         both.take_step();
@@ -163,7 +156,7 @@ struct Written {
 
 struct Both {
     seed: u64,
-    door: Door,
+    wire: Option<Wire>,
     step: u64,
     random: Random,
     shape: Shape,
@@ -180,7 +173,7 @@ struct Both {
 }
 
 impl Both {
-    fn new(seed: u64, door: Door) -> Both {
+    fn new(seed: u64, wire: Option<Wire>) -> Both {
         let mut random = Random::new(seed);
         let shape = Shape::new(seed, &mut random);
         let folder = tempfile::tempdir().unwrap();
@@ -188,7 +181,7 @@ impl Both {
         let path = on_disk.then(|| folder.path().join("store"));
         let mut both = Both {
             seed,
-            door,
+            wire,
             step: 0,
             db: None,
             naive: Naive::default(),
@@ -216,7 +209,7 @@ impl Both {
         format!(
             "seed {}, {:?}, step {}, {dimension} dimensions, {metric}, {}",
             self.seed,
-            self.door,
+            self.wire,
             self.step,
             storage.as_str()
         )
@@ -245,13 +238,9 @@ impl Both {
         });
         builder
             .open()
-            .and_then(|database| {
-                let json = match self.door {
-                    Door::Embedded => return Ok(database),
-                    Door::HttpJson => true,
-                    Door::HttpMessagePack => false,
-                };
-                Database::over(behind_http(database.service(), json)?)
+            .and_then(|database| match self.wire {
+                None => Ok(database),
+                Some(wire) => Database::over(behind(database.service(), wire)?),
             })
             .unwrap_or_else(|error| panic!("{}: {error}", self.told()))
     }

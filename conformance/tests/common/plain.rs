@@ -89,10 +89,12 @@ fn route(verb: &str, collection: &str) -> (&'static str, String) {
     // Names that would break the line are written as in any URL.
     let name: String = collection
         .bytes()
-        .map(|byte| match byte.is_ascii_alphanumeric() || b"-_".contains(&byte) {
-            true => char::from(byte).to_string(),
-            false => format!("%{byte:02X}"),
-        })
+        .map(
+            |byte| match byte.is_ascii_alphanumeric() || b"-_".contains(&byte) {
+                true => char::from(byte).to_string(),
+                false => format!("%{byte:02X}"),
+            },
+        )
         .collect();
     let path = format!("/v1/collections/{name}");
     match verb {
@@ -109,7 +111,10 @@ fn exchange(address: SocketAddr, head: &[u8], body: &[u8]) -> (String, Vec<u8>) 
     socket.write_all(&[head, body].concat()).unwrap();
     let mut answer = Vec::new();
     socket.read_to_end(&mut answer).unwrap();
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let end = answer
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .unwrap();
     let head = String::from_utf8(answer[..end].to_vec()).unwrap();
     (head, answer.split_off(end + 4))
 }
