@@ -4,8 +4,8 @@ mod json;
 
 use json::JsonReader;
 use nearfield_model::codec::{
-    MessagePackReader, request_to_body, request_to_msgpack, response_from_body,
-    response_from_msgpack, response_to_body, response_to_msgpack,
+    MessagePackReader, request_to_msgpack, response_from_body, response_from_msgpack,
+    response_to_msgpack,
 };
 use nearfield_model::{Error, Request, Response, Result};
 
@@ -78,10 +78,9 @@ impl RequestReader {
 /// `InvalidArgument` with the row if a batch's metadata is not JSON.
 pub fn write_request(format: Format, request: &Request<'_>, to: &mut Vec<u8>) -> Result<()> {
     match format {
-        Format::Json => to.extend_from_slice(request_to_body(request)?.as_bytes()),
-        Format::MessagePack => request_to_msgpack(request, to)?,
+        Format::Json => json::write_request(request, to),
+        Format::MessagePack => request_to_msgpack(request, to),
     }
-    Ok(())
 }
 
 /// Appends the body of a response.
@@ -90,10 +89,9 @@ pub fn write_request(format: Format, request: &Request<'_>, to: &mut Vec<u8>) ->
 /// `Internal` if metadata is not JSON.
 pub fn write_response(format: Format, response: &Response, to: &mut Vec<u8>) -> Result<()> {
     match format {
-        Format::Json => to.extend_from_slice(response_to_body(response)?.as_bytes()),
-        Format::MessagePack => response_to_msgpack(response, to)?,
+        Format::Json => json::write_response(response, to),
+        Format::MessagePack => response_to_msgpack(response, to),
     }
-    Ok(())
 }
 
 /// Reads the body of the response to a verb.

@@ -76,7 +76,7 @@ impl Base64Reader {
             let (first, rest) = letters.split_at(missing.min(letters.len()));
             self.held.extend_from_slice(first);
             letters = rest;
-            if self.held.len() % 4 > 0 {
+            if !self.held.len().is_multiple_of(4) {
                 return Ok(());
             }
             // Padding is the end's to judge, and nothing may follow it.

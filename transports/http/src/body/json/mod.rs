@@ -8,12 +8,17 @@ mod matrix;
 mod number;
 mod object;
 mod reader;
+mod request;
+mod response;
 mod scan;
+mod write;
 
 #[cfg(test)]
 mod tests;
 
 pub(super) use reader::JsonReader;
+pub(super) use request::write_request;
+pub(super) use response::write_response;
 
 /// Whether this is white space of JSON.
 fn is_space(byte: u8) -> bool {

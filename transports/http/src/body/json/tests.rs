@@ -1,8 +1,12 @@
 //! The fast path against the plain one of the model, and the scanner against the standard library.
 
-use nearfield_model::codec::request_from_body;
+use nearfield_model::codec::{request_from_body, response_from_body};
 use nearfield_model::limits::BATCH_BYTES_MAX;
-use nearfield_model::{ErrorKind, Request, Result};
+use nearfield_model::{
+    Batch, Counted, Cursor, Durability, ErrorKind, Explanation, Filter, Flush, Found, Get, Got,
+    Hit, Id, Metadata, MetadataColumn, Point, Request, Response, Result, Scanned, Search, Upsert,
+    Uuid, Vectors,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -460,4 +464,114 @@ fn absurd_depth_is_refused() {
             }
         }
     }
+}
+
+fn packed_floats() -> impl Strategy<Value = f32> {
+    prop_oneof![9 => common(), 1 => Just(f32::INFINITY), 1 => Just(f32::NEG_INFINITY)]
+}
+
+fn any_id() -> impl Strategy<Value = Id> {
+    prop_oneof![
+        any::<u64>().prop_map(Id::from),
+        any::<[u8; 16]>().prop_map(|bytes| Id::from(Uuid::from_bytes(bytes))),
+        any::<String>().prop_map(Id::from),
+    ]
+}
+
+fn some_metadata() -> impl Strategy<Value = Option<Metadata>> {
+    let object = any::<(String, f64, String)>().prop_filter_map("finite", |(a, number, c)| {
+        Metadata::try_from(serde_json::json!({a: number, "b": [null, {c: true}]})).ok()
+    });
+    proptest::option::of(object)
+}
+
+fn points() -> impl Strategy<Value = Vec<Point>> {
+    let vector = proptest::option::of(vec(common(), 0..20));
+    let point = (any_id(), vector, some_metadata()).prop_map(|(id, vector, metadata)| Point {
+        id,
+        vector,
+        metadata,
+    });
+    vec(point, 0..5)
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_by_the_model(
+        points in points(),
+        scores in vec(packed_floats(), 5),
+        next in proptest::option::of(any::<u64>()),
+        explained in any::<bool>(),
+    ) {
+        let hits = points.iter().zip(&scores).map(|(point, score)| Hit {
+            id: point.id.clone(),
+            score: *score,
+            metadata: point.metadata.clone(),
+            vector: point.vector.clone(),
+        });
+        let found = Found {
+            results: vec![hits.collect(), Vec::new()],
+            explained: explained.then(Explanation::default),
+        };
+        let got = Got { points: points.iter().cloned().map(Some).chain([None]).collect() };
+        let scanned = Scanned { points: points.clone(), next: next.map(Cursor) };
+        for (verb, response) in [
+            ("search", Response::Search(found)),
+            ("get", Response::Get(got)),
+            ("scan", Response::Scan(scanned)),
+            ("count", Response::Count(Counted { count: 7 })),
+        ] {
+            let mut body = Vec::new();
+            super::write_response(&response, &mut body).unwrap();
+            let text = str::from_utf8(&body).unwrap();
+            prop_assert_eq!(&response_from_body(verb, text).unwrap(), &response);
+        }
+    }
+
+    #[test]
+    fn requests_that_are_written_are_read_by_both(
+        ids in vec(any_id(), 1..6),
+        dimension in 0..20_usize,
+        values in vec(common(), 120),
+        rows in vec(some_metadata(), 6),
+        with_metadata in any::<bool>(),
+        knobs in any::<(Option<usize>, Option<usize>, bool, bool, usize)>(),
+    ) {
+        let values = &values[..ids.len() * dimension];
+        let mut batch = Batch::new(ids.clone(), values);
+        if with_metadata {
+            batch = batch.metadata(rows[..ids.len()].iter().map(Option::as_ref).collect());
+        }
+        let mut requests = vec![
+            Request::from(Upsert::new("docs", batch).durability(Durability::Os)),
+            Get::new("docs", ids).into(),
+            Flush::new("docs").into(),
+        ];
+        if dimension > 0 {
+            let mut search = Search::new("docs", Vectors::new(values, dimension).unwrap())
+                .limit(knobs.4)
+                .recall(0.99)
+                .explain(knobs.2)
+                .with_vectors(knobs.3);
+            search.filter = with_metadata.then(|| Filter::eq("a\"b", "\n"));
+            (search.probes, search.rerank) = (knobs.0, knobs.1);
+            requests.push(search.into());
+        }
+        for request in requests {
+            let mut body = Vec::new();
+            super::write_request(&request, &mut body).unwrap();
+            let text = str::from_utf8(&body).unwrap();
+            prop_assert_eq!(&request_from_body(request.verb(), "docs", text).unwrap(), &request);
+            prop_assert_eq!(&read(request.verb(), &body, &[]).unwrap(), &request);
+        }
+    }
+}
+
+#[test]
+fn metadata_that_is_not_json_is_not_written() {
+    let column = MetadataColumn::from_parts("{}{}],\"x\":[", vec![2, 11]).unwrap();
+    let batch = Batch::new([1, 2], &[1.0, 2.0]).metadata(column);
+    let error = super::write_request(&Upsert::new("docs", batch).into(), &mut Vec::new());
+    let error = error.unwrap_err();
+    assert_eq!((error.field(), error.row()), (Some("metadata"), Some(1)));
 }
