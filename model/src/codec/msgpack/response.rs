@@ -27,7 +27,10 @@ pub fn response_to_msgpack(response: &Response, to: &mut Vec<u8>) -> Result<()> 
             write::array(got.points.len(), to);
             got.points.iter().try_for_each(|point| match point {
                 Some(point) => append_point(point, to),
-                None => Ok(write::nil(to)),
+                None => {
+                    write::nil(to);
+                    Ok(())
+                }
             })
         }
         Response::Scan(scanned) => {

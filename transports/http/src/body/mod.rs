@@ -1,8 +1,11 @@
 //! Bodies: requests and responses as the bytes between the headers.
 
+mod json;
+
+use json::JsonReader;
 use nearfield_model::codec::{
-    MessagePackReader, request_from_body, request_to_body, request_to_msgpack, response_from_body,
-    response_from_msgpack, response_to_body, response_to_msgpack,
+    MessagePackReader, request_to_msgpack, response_from_body, response_from_msgpack,
+    response_to_msgpack,
 };
 use nearfield_model::{Error, Request, Response, Result};
 
@@ -31,11 +34,7 @@ pub struct RequestReader(Reader);
 
 #[derive(Debug)]
 enum Reader {
-    Json {
-        verb: &'static str,
-        collection: String,
-        bytes: Vec<u8>,
-    },
+    Json(JsonReader),
     MessagePack(MessagePackReader),
 }
 
@@ -43,11 +42,7 @@ impl RequestReader {
     /// Will read the body of a `verb` on `collection`.
     pub fn new(format: Format, verb: &'static str, collection: impl Into<String>) -> Self {
         RequestReader(match format {
-            Format::Json => Reader::Json {
-                verb,
-                collection: collection.into(),
-                bytes: Vec::new(),
-            },
+            Format::Json => Reader::Json(JsonReader::new(verb, collection.into())),
             Format::MessagePack => Reader::MessagePack(MessagePackReader::new(verb, collection)),
         })
     }
@@ -59,10 +54,7 @@ impl RequestReader {
     /// more use.
     pub fn feed(&mut self, piece: &[u8]) -> Result<()> {
         match &mut self.0 {
-            Reader::Json { bytes, .. } => {
-                bytes.extend_from_slice(piece);
-                Ok(())
-            }
+            Reader::Json(reader) => reader.feed(piece),
             Reader::MessagePack(reader) => reader.feed(piece),
         }
     }
@@ -74,15 +66,7 @@ impl RequestReader {
     /// verb's; `TooLarge` over the model's limits.
     pub fn finish(self) -> Result<Request<'static>> {
         match self.0 {
-            Reader::Json {
-                verb,
-                collection,
-                bytes,
-            } => {
-                let text = str::from_utf8(&bytes)
-                    .map_err(|error| Error::invalid(format!("the body is not UTF-8: {error}")))?;
-                request_from_body(verb, &collection, text)
-            }
+            Reader::Json(reader) => reader.finish(),
             Reader::MessagePack(reader) => reader.finish(),
         }
     }
@@ -94,10 +78,9 @@ impl RequestReader {
 /// `InvalidArgument` with the row if a batch's metadata is not JSON.
 pub fn write_request(format: Format, request: &Request<'_>, to: &mut Vec<u8>) -> Result<()> {
     match format {
-        Format::Json => to.extend_from_slice(request_to_body(request)?.as_bytes()),
-        Format::MessagePack => request_to_msgpack(request, to)?,
+        Format::Json => json::write_request(request, to),
+        Format::MessagePack => request_to_msgpack(request, to),
     }
-    Ok(())
 }
 
 /// Appends the body of a response.
@@ -106,10 +89,9 @@ pub fn write_request(format: Format, request: &Request<'_>, to: &mut Vec<u8>) ->
 /// `Internal` if metadata is not JSON.
 pub fn write_response(format: Format, response: &Response, to: &mut Vec<u8>) -> Result<()> {
     match format {
-        Format::Json => to.extend_from_slice(response_to_body(response)?.as_bytes()),
-        Format::MessagePack => response_to_msgpack(response, to)?,
+        Format::Json => json::write_response(response, to),
+        Format::MessagePack => response_to_msgpack(response, to),
     }
-    Ok(())
 }
 
 /// Reads the body of the response to a verb.
