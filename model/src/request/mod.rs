@@ -52,6 +52,16 @@ macro_rules! verbs {
             $(#[doc = concat!("Answers [`Request::", stringify!($name), "`].")] $name($response),)*
         }
 
+        #[cfg(feature = "schema")]
+        impl Response {
+            /// The JSON schema of each verb's response, by the verb's name.
+            pub fn schemas(
+                generator: &mut schemars::SchemaGenerator,
+            ) -> Vec<(&'static str, schemars::Schema)> {
+                vec![$(($wire, generator.subschema_for::<$response>())),*]
+            }
+        }
+
         impl Request<'_> {
             /// The names of all verbs.
             pub const VERBS: &'static [&'static str] = &[$($wire),*];
@@ -139,6 +149,7 @@ verbs! {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Durability {
     /// On disk (`fdatasync`): survives a crash of the machine.

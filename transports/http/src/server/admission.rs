@@ -58,6 +58,11 @@ impl Admission {
         })
     }
 
+    /// Whether callers need a key.
+    pub(crate) fn has_keys(&self) -> bool {
+        self.keys.is_some()
+    }
+
     /// Reads the key file again. The keys stay as they were if it cannot be read.
     ///
     /// # Errors

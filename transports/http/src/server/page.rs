@@ -10,6 +10,8 @@ use nearfield_model::{Error, ErrorKind, Result, StageClock};
 use super::answer::{self, Body};
 use super::door::Door;
 use super::metrics;
+use super::openapi;
+use super::reference;
 use super::routes::Target;
 
 /// Answers a route that is no verb's.
@@ -22,6 +24,11 @@ pub(crate) fn answer(door: &Door, target: Target, stages: &StageClock) -> Result
                 "the store is not open; retry in a moment",
             ));
         }
+        Target::OpenApi => (
+            "application/json",
+            openapi::document(door.admission.has_keys()).to_string(),
+        ),
+        Target::Reference => ("text/html; charset=utf-8", reference::html()),
         _ => ("application/json", r#"{"status":"ok"}"#.to_owned()),
     };
     Ok(answer::respond(
