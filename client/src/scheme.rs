@@ -63,10 +63,6 @@ impl Scheme {
 }
 
 #[cfg(feature = "http")]
-#[allow(
-    clippy::unnecessary_wraps,
-    reason = "without the feature it is an error"
-)]
 fn http(url: String) -> Result<Scheme> {
     Ok(Scheme::Http(url))
 }
@@ -77,10 +73,6 @@ fn http(url: String) -> Result<Scheme> {
 }
 
 #[cfg(feature = "grpc")]
-#[allow(
-    clippy::unnecessary_wraps,
-    reason = "without the feature it is an error"
-)]
 fn grpc(url: String) -> Result<Scheme> {
     Ok(Scheme::Grpc(url))
 }
