@@ -40,7 +40,7 @@ Examples:
   nearfield import ./data vectors.npy --collection docs
   nearfield search ./data --collection docs --like 7 --limit 5
 
-A store is a folder. Options that show [env: NEARFIELD_...] can be set there as
+A store is a folder, or the URL of a server. Options that show [env: NEARFIELD_...] can be set there as
 well.
 Exit codes: 0 done, 1 failed, 2 the command line is wrong."
 )]

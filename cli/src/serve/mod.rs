@@ -21,7 +21,7 @@ use crate::failure::{Failure, Outcome};
 use crate::show::Output;
 use crate::store::StorePath;
 
-/// Answer over the network: HTTP with JSON and MessagePack
+/// Answer over the network: HTTP with JSON and MessagePack, and gRPC on the same port
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Each option can also be set in the environment, or in the file of --config under the same name,
@@ -70,8 +70,14 @@ impl Serve {
         let limited = Arc::new(Limited::closed(settings.calls_max));
         let metrics = Arc::new(Metrics::default());
         // Probes are answered while the store is being opened.
+        let grpc = nearfield_grpc::server::router(
+            limited.clone(),
+            Some(metrics.clone()),
+            nearfield_grpc::server::Settings::default(),
+        );
         let server = server::Builder::new(Arc::clone(&limited), settings)
             .metrics(metrics)
+            .grpc(grpc)
             .start()
             .map_err(|error| Failure::of_server(&error))?;
         let database = self.open(target)?;

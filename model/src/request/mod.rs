@@ -159,6 +159,16 @@ pub enum Durability {
     Os,
 }
 
+impl Durability {
+    /// The name on every wire: `sync` or `os`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Durability::Sync => "sync",
+            Durability::Os => "os",
+        }
+    }
+}
+
 /// The points that a delete or a metadata update is about.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Selection<'a> {
