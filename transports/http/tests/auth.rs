@@ -110,6 +110,47 @@ fn nobody_is_anonymous_once_there_is_a_key() {
 }
 
 #[test]
+fn another_door_on_the_port_is_told_who_calls() {
+    use axum::extract::Extension;
+    use nearfield_http::server::{Builder, Limited};
+    use nearfield_model::Result;
+
+    let (key, line) = create_key("writer", Rights::Write).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys");
+    std::fs::write(&path, line).unwrap();
+    let mut settings = Settings::default();
+    settings.listen = "127.0.0.1:0".to_owned();
+    settings.keys = Some(path);
+    let told = |Extension(rights): Extension<Result<Rights>>| async move {
+        rights.map_or_else(|error| error.kind().as_str(), Rights::as_str)
+    };
+    let limited = Limited::new(std::sync::Arc::new(Prompt), 8);
+    let server = Builder::new(std::sync::Arc::new(limited), settings)
+        .grpc(axum::Router::new().fallback(told))
+        .start()
+        .unwrap();
+    let grpc = "content-type: application/grpc+proto\r\n";
+    let keyed = format!("{grpc}authorization: Bearer {key}\r\n");
+    for (headers, told) in [(grpc, "unauthenticated"), (&keyed, "write")] {
+        let answer = call(
+            &server,
+            "POST",
+            "/nearfield.v1.Nearfield/Count",
+            headers,
+            "",
+        );
+        assert_eq!(answer.body, told.as_bytes());
+        assert_eq!(answer.headers["nearfield-wire"], "1");
+    }
+    let evil =
+        "POST / HTTP/1.1\r\nhost: evil.example.com\r\ncontent-type: application/grpc\r\n\r\n";
+    let mut caller = common::Caller::new(server.local_addr());
+    caller.send(evil.as_bytes());
+    assert_eq!(caller.answer().unwrap().status, 403);
+}
+
+#[test]
 fn a_key_comes_in_either_header() {
     let Keyed {
         server,
