@@ -178,6 +178,7 @@ fn check_knob(field: &str, value: Option<usize>, max: usize) -> Result<()> {
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Found {
     /// One list per query vector, in order; each nearest first, and by id where scores are
     /// equal.
@@ -189,12 +190,14 @@ pub struct Found {
 
 /// A point that was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Hit {
     /// Its id.
     pub id: Id,
     /// Similarity under cosine and dot (larger is nearer); distance under euclidean
     /// (smaller is nearer). The similarity of cosine stays within -1 to 1.
     #[serde(with = "crate::decimal::one")]
+    #[cfg_attr(feature = "schema", schemars(with = "f32"))]
     pub score: f32,
     /// Its metadata, if asked for and there is any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -205,5 +208,6 @@ pub struct Hit {
         skip_serializing_if = "Option::is_none",
         with = "crate::decimal::many"
     )]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<f32>>"))]
     pub vector: Option<Vec<f32>>,
 }
