@@ -213,10 +213,11 @@ fn protocols(door: &Door) -> Builder<TokioExecutor> {
         .keep_alive(true);
     builder
         .http2()
-        .initial_stream_window_size(2 << 20)
-        .initial_connection_window_size(4 << 20)
-        .max_frame_size(256 << 10)
-        .max_send_buf_size(1 << 20)
+        // A batch travels in few frames and does not wait for windows.
+        .initial_stream_window_size(8 << 20)
+        .initial_connection_window_size(16 << 20)
+        .max_frame_size(1 << 20)
+        .max_send_buf_size(4 << 20)
         .max_concurrent_streams(128)
         .max_header_list_size(u32::try_from(door.settings.header_bytes_max).unwrap_or(u32::MAX));
     builder

@@ -1,6 +1,6 @@
 //! Where calls that block run, so that they never stall the runtime: on the thread that read the
 //! request as long as others are left for everybody else, otherwise on a thread of their own.
-//! `docs/decisions/0011-where-calls-run.md` says why.
+//! `docs/decisions/0012-where-calls-run.md` says why.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
