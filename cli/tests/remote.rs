@@ -39,7 +39,7 @@ fn session(place: &Place, target: &str) -> Vec<Value> {
         place.json(&[
             "search", target, "--like", "7", "--limit", "3", "--recall", "1",
         ]),
-        place.json(&["get", target, "3", "4", "5000"]),
+        place.json(&["get", target, "3", "4"]),
         place.json(&["delete", target, "3"]),
         place.json(&["export", target, "--jsonl", export]),
         place.json(&["compact", target]),
