@@ -192,7 +192,7 @@ fn assert_no_wrong_hits(docs: &Collection) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
     fn damage_is_noticed_and_made_good(damage in any_damage()) {
