@@ -242,7 +242,12 @@ fn a_search_whose_result_is_too_large_is_refused() {
 #[test]
 fn writers_at_once_stay_within_the_bound() {
     let bytes = 3 << 20;
-    let db = open(":memory:", bytes);
+    let builder = Builder::new(":memory:").options(|options| {
+        options.memory_bytes_max = Some(bytes);
+        // Room for training is kept only where there is to be an index.
+        options.index_rows = u32::MAX;
+    });
+    let db = builder.open().unwrap();
     let docs = db.create_collection("docs", 8, Metric::Dot).unwrap();
     let next = AtomicU64::new(0);
     std::thread::scope(|scope| {

@@ -227,6 +227,10 @@ impl Collection {
 
     /// Makes a segment of the rows from `first` to `end`, and their 8-bit codes if `fine` is given
     /// to take them; `progress` is told of the rows that are coded. `None` if told to stop.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "what a segment is made of, and who is told or asked meanwhile"
+    )]
     fn segment_of(
         &self,
         model: &Model,

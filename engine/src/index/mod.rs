@@ -13,6 +13,8 @@ mod cell;
 mod centroid;
 pub(crate) mod coded;
 mod codes;
+#[cfg(test)]
+mod damage;
 pub(crate) mod effort;
 mod filling;
 pub(crate) mod fine;

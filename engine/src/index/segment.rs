@@ -175,10 +175,32 @@ impl Segment {
             counts,
         );
         let blocks = segment.blocks() as usize;
-        if all.len() != blocks_at + blocks * stride(padded) {
+        if all.len() != blocks_at + blocks * stride(padded) || !segment.is_sound() {
             return Err(damaged(blocks_at));
         }
         Ok(segment)
+    }
+
+    /// Whether homes are lists that there are, and the rows of each list ascend within the range.
+    fn is_sound(&self) -> bool {
+        let Extent {
+            first_row, end_row, ..
+        } = self.extent;
+        let lists = self.counts.len();
+        let homes = (first_row..end_row).filter_map(|row| self.home(row));
+        let of_list = |list| {
+            let blocks = self.list(list);
+            blocks.flat_map(|block| (0..block.len()).map(move |place| block.row(place)))
+        };
+        homes.map(usize::from).all(|list| list < lists)
+            && (0..lists).all(|list| {
+                let mut next = first_row;
+                of_list(list).all(|row| {
+                    let ascends = (next..end_row).contains(&row);
+                    next = row.saturating_add(1);
+                    ascends
+                })
+            })
     }
 
     fn new(
