@@ -88,7 +88,7 @@ fn the_log_stays_near_the_size_of_its_live_rows_however_they_change() {
 
 #[test]
 fn a_small_store_is_not_rewritten_while_there_are_writes() {
-    let docs = open_at(&SimulatedIo::new(8), "/docs", options());
+    let docs = open_on(std::sync::Arc::new(MemoryIo::new()), "/docs", options());
     for round in 0..8 {
         upsert(&docs, 0..100, round, Durability::Os);
         assert!(!docs.compact_some(false));
