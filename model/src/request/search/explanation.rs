@@ -51,7 +51,8 @@ pub enum Plan {
     Codes,
     /// The codes of the nearest lists and of the tail.
     Lists,
-    /// The matching rows of the nearest lists and of the tail, exactly.
+    /// The matching rows of the nearest lists and of the tail, one by one where that is cheaper
+    /// than the codes of a list.
     ListedRows,
 }
 
