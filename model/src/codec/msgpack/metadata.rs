@@ -1,6 +1,7 @@
 //! Metadata as MessagePack: maps, or in requests the JSON text itself.
 
 use super::super::parts::ColumnBuilder;
+use super::super::read::trimmed;
 use super::head::Head;
 use super::whole::Whole;
 use super::{to_json, write};
@@ -33,7 +34,7 @@ pub(super) fn read_column(from: &mut Whole<'_>) -> Result<Option<MetadataColumn<
         let mut value = *from;
         match from.head()? {
             Head::Nil => column.push("")?,
-            Head::Str(length) => match from.text(length)?.trim() {
+            Head::Str(length) => match trimmed(from.text(length)?) {
                 "" => return Err(column.fault("metadata is an empty text; use nil for none")),
                 text => column.push(text)?,
             },
