@@ -1,5 +1,6 @@
 //! A caller of the HTTP door that checks nothing by itself: what is wrong with a request is for
 //! the server to tell.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
