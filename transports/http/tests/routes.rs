@@ -77,7 +77,7 @@ fn what_is_not_served_is_a_problem() {
     let json = "content-type: application/json\r\n";
     for (method, path, headers, body, status, kind) in [
         ("GET", "/nowhere", "", "", 404, "not_found"),
-        ("GET", "/v1/collections/", "", "", 404, "not_found"),
+        ("GET", "/v1/collections/a/b", "", "", 404, "not_found"),
         (
             "POST",
             "/v1/collections/docs/destroy",
