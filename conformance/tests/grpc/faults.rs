@@ -31,6 +31,9 @@ fn send(address: SocketAddr, method: &str, headers: &[(&str, &str)], body: &[u8]
             request = request.header(*name, *value);
         }
         let body = Body::new(Full::new(Bytes::copy_from_slice(body)));
+        std::future::poll_fn(|context| channel.poll_ready(context))
+            .await
+            .unwrap();
         let response = channel.call(request.body(body).unwrap()).await.unwrap();
         let (head, body) = response.into_parts();
         assert_eq!(head.status, 200);
@@ -84,30 +87,41 @@ fn garbage_is_refused_and_the_server_answers_on() {
         outer.push(len as u8);
         [outer, inner].concat()
     });
-    let status = send(address, "Count", &[], &frame(&[&[0x12, 0x82, 0x20][..], &deep].concat()));
+    let status = send(
+        address,
+        "Count",
+        &[],
+        &frame(&[&[0x12, 0x82, 0x20][..], &deep].concat()),
+    );
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
-    assert!(Client::call(
-        &server.client(),
-        &Context::default(),
-        ListCollections {}.into()
-    )
-    .is_ok());
+    assert!(
+        Client::call(
+            &server.client(),
+            &Context::default(),
+            ListCollections {}.into()
+        )
+        .is_ok()
+    );
 }
 
 #[test]
 fn metadata_of_calls_that_cannot_be_read_is_refused() {
     let store = nearfield::connect(":memory:").unwrap();
     let server = Server::start(store.service());
-    let list = |headers| send(server.address(), "ListCollections", headers, &frame(b""));
+    let list =
+        |headers: &[(&str, &str)]| send(server.address(), "ListCollections", headers, &frame(b""));
     assert_eq!(list(&[]).code(), Code::Ok);
-    for header in [
-        ("grpc-timeout", "soon"),
-        ("nearfield-request-id", "7"),
-    ] {
+    for header in [("grpc-timeout", "soon"), ("nearfield-request-id", "7")] {
         assert_eq!(list(&[header]).code(), Code::InvalidArgument, "{header:?}");
     }
-    assert_eq!(list(&[("grpc-encoding", "gzip")]).code(), Code::Unimplemented);
-    assert_eq!(list(&[("grpc-timeout", "0n")]).code(), Code::DeadlineExceeded);
+    assert_eq!(
+        list(&[("grpc-encoding", "gzip")]).code(),
+        Code::Unimplemented
+    );
+    assert_eq!(
+        list(&[("grpc-timeout", "0n")]).code(),
+        Code::DeadlineExceeded
+    );
     let status = send(server.address(), "Teleport", &[], &frame(b""));
     assert_eq!(status.code(), Code::Unimplemented);
 }
@@ -123,7 +137,9 @@ fn bytes_that_are_no_http_harm_nobody_else() {
         &[0x5a; 5000],
     ] {
         let mut stream = TcpStream::connect(server.address()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(2)))
+            .unwrap();
         let _closed = stream.write_all(bytes);
         let _closed = stream.read(&mut [0; 1000]);
         client
@@ -141,7 +157,10 @@ fn a_batch_at_the_limit_goes_through_and_one_above_is_too_large() {
     let dimension = 4096;
     let row = dimension * 4 + 8;
     client
-        .call(&context, CreateCollection::new("docs", dimension, Metric::Dot).into())
+        .call(
+            &context,
+            CreateCollection::new("docs", dimension, Metric::Dot).into(),
+        )
         .unwrap();
     let upsert = |rows: usize| {
         let ids: Vec<u64> = (0..rows as u64).collect();
@@ -171,12 +190,24 @@ fn the_server_refuses_what_is_too_large_by_itself_in_both_directions() {
         client.call(&context, Upsert::new("docs", batch).into())
     };
     assert_eq!(upsert(0, 5).unwrap_err().kind(), ErrorKind::TooLarge);
-    assert_eq!(store.collection("docs").unwrap().count().run().unwrap().count, 0);
+    assert_eq!(
+        store
+            .collection("docs")
+            .unwrap()
+            .count()
+            .run()
+            .unwrap()
+            .count,
+        0
+    );
     for first in [0, 4] {
         upsert(first, 4).unwrap();
     }
     let get = |ids: Vec<u64>| client.call(&context, Get::new("docs", ids).into());
-    assert_eq!(get((0..8).collect()).unwrap_err().kind(), ErrorKind::TooLarge);
+    assert_eq!(
+        get((0..8).collect()).unwrap_err().kind(),
+        ErrorKind::TooLarge
+    );
     get((0..4).collect()).unwrap();
 }
 
@@ -208,7 +239,7 @@ fn rights_that_a_layer_found_are_kept() {
     let reader = Server::start_with(store.service(), |request| {
         request
             .extensions_mut()
-            .insert(nearfield::Result::Ok(Rights::Read));
+            .insert(nearfield::Result::<Rights>::Ok(Rights::Read));
     });
     let client = reader.client();
     let context = Context::default();
@@ -233,7 +264,9 @@ fn rights_that_a_layer_found_are_kept() {
             Some(b"Bearer sesame") => Rights::Admin,
             _ => Rights::Read,
         };
-        request.extensions_mut().insert(nearfield::Result::Ok(rights));
+        request
+            .extensions_mut()
+            .insert(nearfield::Result::<Rights>::Ok(rights));
     });
     let client = keyed.client_with(Settings {
         api_key: Some("sesame".to_owned()),
@@ -250,5 +283,8 @@ fn an_error_of_the_engine_keeps_its_kind() {
         .client()
         .call(&Context::default(), nearfield::Flush::new("docs").into())
         .unwrap_err();
-    assert_eq!(error, nearfield::Error::new(ErrorKind::WritesStopped, "no more"));
+    assert_eq!(
+        error,
+        nearfield::Error::new(ErrorKind::WritesStopped, "no more")
+    );
 }

@@ -1,8 +1,8 @@
 //! The gRPC door, over real sockets, in front of the embedded engine.
 
 mod cases;
-mod faults;
 mod fake;
+mod faults;
 mod python;
 mod restart;
 mod server;

@@ -1,7 +1,7 @@
 //! The server goes and comes back; the client stays.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nearfield::{
@@ -60,7 +60,10 @@ fn writes_go_on_over_restarts_and_each_is_applied_once() {
                 let ids = [written];
                 let upsert = Upsert::new("docs", Batch::new(&ids, &[1.0, 2.0]));
                 client
-                    .call(&Context::default(), upsert.durability(Durability::Os).into())
+                    .call(
+                        &Context::default(),
+                        upsert.durability(Durability::Os).into(),
+                    )
                     .unwrap();
                 written += 1;
             }
@@ -72,14 +75,23 @@ fn writes_go_on_over_restarts_and_each_is_applied_once() {
             drop(store.take());
             store = Some(open());
             let service = store.as_ref().unwrap().service();
-            server = Some(Server::start_at(address, service, server::Settings::default()));
+            server = Some(Server::start_at(
+                address,
+                service,
+                server::Settings::default(),
+            ));
         }
         std::thread::sleep(Duration::from_millis(300));
         stop.store(true, Ordering::Relaxed);
         writer.join().unwrap()
     });
     assert!(written > 10, "{written}");
-    let described = store.unwrap().collection("docs").unwrap().describe().unwrap();
+    let described = store
+        .unwrap()
+        .collection("docs")
+        .unwrap()
+        .describe()
+        .unwrap();
     assert_eq!(described.count, written);
     assert_eq!(described.sequence, written, "a retry was applied again");
 }
@@ -122,7 +134,8 @@ fn a_snapshot_waits_for_the_server_as_it_was_not_sent() {
     });
     drop(server);
     std::thread::scope(|scope| {
-        let snapshot = scope.spawn(|| client.call(&Context::default(), Snapshot::new("docs").into()));
+        let snapshot =
+            scope.spawn(|| client.call(&Context::default(), Snapshot::new("docs").into()));
         std::thread::sleep(Duration::from_millis(200));
         let _server = Server::start_at(
             address,

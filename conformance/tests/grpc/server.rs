@@ -69,11 +69,7 @@ impl Server {
         Server::serve(any_port(), builder, Routes::from(router))
     }
 
-    fn serve(
-        address: SocketAddr,
-        builder: tonic::transport::Server,
-        routes: Routes,
-    ) -> Self {
+    fn serve(address: SocketAddr, builder: tonic::transport::Server, routes: Routes) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()

@@ -9,7 +9,9 @@ fn threads_share_a_connection_and_each_gets_its_own_answer() {
     const THREADS: u64 = 8;
     const ROUNDS: u64 = 40;
     let store = nearfield::connect(":memory:").unwrap();
-    let docs = store.create_collection("docs", 4, Metric::Euclidean).unwrap();
+    let docs = store
+        .create_collection("docs", 4, Metric::Euclidean)
+        .unwrap();
     let server = Server::start(store.service());
     let client = server.client();
     std::thread::scope(|scope| {

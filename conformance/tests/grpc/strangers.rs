@@ -39,7 +39,7 @@ fn a_server_of_http_1_is_told_apart() {
 }
 
 #[test]
-fn gr_pc_without_nearfield_is_told_apart() {
+fn grpc_without_nearfield_is_told_apart() {
     let server = Server::start_with_routes(tonic::service::Routes::default());
     let error = ask(&server.client());
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");

@@ -103,7 +103,9 @@ fn a_stream_ends_at_its_deadline_or_without_a_server() {
     assert_eq!(error.kind(), ErrorKind::DeadlineExceeded, "{error}");
     drop(server);
     let some = (0..9).map(|number| batch(number, &values));
-    let error = client.ingest(&Context::default(), some, |_| {}).unwrap_err();
+    let error = client
+        .ingest(&Context::default(), some, |_| {})
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
 }
 
@@ -111,6 +113,8 @@ fn a_stream_ends_at_its_deadline_or_without_a_server() {
 fn a_stream_of_nothing_is_no_error() {
     let store = nearfield::connect(":memory:").unwrap();
     let server = Server::start(store.service());
-    let answered = server.client().ingest(&Context::default(), [], |_| panic!("no batch"));
+    let answered = server
+        .client()
+        .ingest(&Context::default(), [], |_| panic!("no batch"));
     answered.unwrap();
 }
