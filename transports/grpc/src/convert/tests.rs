@@ -147,7 +147,7 @@ fn bodies_that_break_the_shape_are_refused_with_the_field() {
 #[test]
 fn vectors_that_arrive_in_pieces_are_joined_where_floats_may_lie() {
     let values: Vec<f32> = (0..1000).map(|number| number as f32).collect();
-    let batch = nearfield_model::Batch::new(&[1], &values);
+    let batch = nearfield_model::Batch::new([1], &values);
     let request = Request::Upsert(Upsert::new("docs", batch));
     let frame = encode_request(&request).unwrap();
     let incoming = Incoming::decode("Upsert", pieces(&frame, 1000)).unwrap();
