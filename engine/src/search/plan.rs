@@ -256,6 +256,9 @@ fn reach(ground: &Ground<'_>, request: &Search<'_>, count: u64) -> Reach {
         share: (1.0 / share) as f32,
         epsilon: match request.rerank {
             Some(_) => EPSILON_MAX,
+            None if request.filter.is_some() => {
+                epsilon.unwrap_or(0.0).max(epsilon_filtered(request.recall))
+            }
             None => epsilon.unwrap_or_else(|| epsilon_without_index(request.recall)),
         },
         rerank: request.rerank,
@@ -272,6 +275,18 @@ fn epsilon_without_index(recall: f32) -> f32 {
         0.99.. => 2.2,
         0.9.. => 1.6,
         _ => 1.2,
+    }
+}
+
+/// The nearest rows that match may be far from the query, where rows are about equally far and errors
+/// of the estimates decide which come first. Nothing of what was measured on the nearest rows of all
+/// holds there, but the errors are normal: so many of them let through the share asked for, though
+/// the threshold is the least of many estimates.
+fn epsilon_filtered(recall: f32) -> f32 {
+    match recall {
+        0.99.. => 2.6,
+        0.95.. => 2.2,
+        _ => 2.0,
     }
 }
 
