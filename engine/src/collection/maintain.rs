@@ -41,7 +41,7 @@ impl Collection {
             }
         }
         if !self.options.background {
-            while self.upkeep_some(false, &|| false) || self.drain_some(false, &|| false) {}
+            while self.work_some(false) {}
             self.make_file_ahead();
             // It is tried again after the next write; a failing disk shows there.
             let _tried_again = self.checkpoint_if_due();
@@ -51,8 +51,14 @@ impl Collection {
     /// Does what waits for a moment without writes, unless background threads do.
     pub(crate) fn rest(&self) {
         if !self.options.background {
-            while self.upkeep_some(true, &|| false) || self.drain_some(true, &|| false) {}
+            while self.work_some(true) {}
         }
+    }
+
+    fn work_some(&self, at_rest: bool) -> bool {
+        self.upkeep_some(at_rest, &|| false)
+            || self.drain_some(at_rest, &|| false)
+            || self.compact_some(at_rest)
     }
 
     /// Codes some rows; true if there may be more.

@@ -86,9 +86,10 @@ impl View {
             .files
             .partition_point(|file| file.header.first_row <= row);
         // Files without rows share their first row with the next.
-        let file = self.files[..behind]
-            .iter()
-            .rev()
+        let before = self.files[..behind].iter().rev();
+        let first_row = before.clone().next().map(|file| file.header.first_row);
+        let file = before
+            .take_while(|file| Some(file.header.first_row) == first_row)
             .find_map(|file| Some((&**file, file.find(row)?)));
         file.ok_or_else(|| Error::internal(format!("row {row} is in no file of the log")))
     }

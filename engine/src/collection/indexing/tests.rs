@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nearfield_model::{Context, Durability};
 
@@ -163,4 +164,25 @@ fn one_row_may_play_all_queries() {
     let others = |row: u32| row != 5;
     let calibration = calibrate(model, &docs.schema, &docs.view(), &others, &|| false);
     assert!(!calibration.unwrap().unwrap().efforts.is_empty());
+}
+
+#[test]
+fn an_index_that_cannot_be_saved_is_trained_again_only_after_a_while() {
+    let io = SimulatedIo::new(12);
+    let docs = open(&io);
+    upsert(&docs, 0..ALL, 0, Durability::Sync);
+    io.fail_renames();
+    assert!(!docs.upkeep_some(true, &|| false));
+    assert!(docs.index.fault().is_some());
+    let operations = io.operations();
+    for _ in 0..10 {
+        assert!(!docs.upkeep_some(true, &|| false));
+    }
+    assert_eq!(io.operations(), operations, "it was tried again at once");
+    assert!(docs.index.fault().is_some());
+
+    io.heal();
+    io.advance(Duration::from_secs(1));
+    work(&docs, true);
+    assert_eq!(docs.index.live().covered(), ALL as u32);
 }

@@ -1,0 +1,4 @@
+//! The gRPC door, over real sockets, in front of the embedded engine.
+
+mod cases;
+mod server;
