@@ -256,7 +256,13 @@ fn reach(ground: &Ground<'_>, request: &Search<'_>, count: u64) -> Reach {
         share: (1.0 / share) as f32,
         epsilon: match request.rerank {
             Some(_) => EPSILON_MAX,
-            None => epsilon.unwrap_or_else(|| epsilon_without_index(request.recall)),
+            None => match epsilon {
+                Some(epsilon) if request.filter.is_some() => {
+                    epsilon.max(epsilon_of_filtered(request.recall))
+                }
+                Some(epsilon) => epsilon,
+                None => epsilon_without_index(request.recall),
+            },
         },
         rerank: request.rerank,
         each: false,
@@ -265,6 +271,17 @@ fn reach(ground: &Ground<'_>, request: &Search<'_>, count: u64) -> Reach {
 
 /// With a number of rows to rerank given, bounds leave all that may count.
 const EPSILON_MAX: f32 = 4.0;
+
+/// From a query that is far from all that matches, the nearest rows are about equally far: of
+/// each, the bound errs as a normal deviate, and not less often as where some are much nearer.
+fn epsilon_of_filtered(recall: f32) -> f32 {
+    match recall {
+        0.99.. => 2.6,
+        0.95.. => 2.0,
+        0.9.. => 1.6,
+        _ => 1.0,
+    }
+}
 
 /// Lower bounds that lie further below the estimates lose fewer of the nearest.
 fn epsilon_without_index(recall: f32) -> f32 {
