@@ -20,6 +20,7 @@ use crate::index::fine::Piece;
 use crate::index::live::{Epoch, Live, workshop};
 use crate::index::model::Model;
 use crate::index::model_file;
+use crate::index::sample::Sample;
 use crate::index::segment::{Extent, Segment};
 use crate::index::train::{Purpose, lists_for, sample_for, train};
 use crate::kernel::{Floats, give_memory_back};
@@ -226,6 +227,10 @@ impl Collection {
 
     /// Makes a segment of the rows from `first` to `end`, and their 8-bit codes if `fine` is given
     /// to take them; `progress` is told of the rows that are coded. `None` if told to stop.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "what a segment is made of, and who is told or asked meanwhile"
+    )]
     fn segment_of(
         &self,
         model: &Model,
@@ -338,27 +343,18 @@ impl Collection {
 
     /// Trains an epoch on the rows that there are.
     fn train(&self, view: &View, epoch: u64, stop: &Stop<'_>) -> Result<bool> {
-        // The sample is the largest piece of memory that the index ever needs.
+        // What it needs for a while comes on top of what there is.
         give_memory_back();
         let rows = view.count();
         let sampling = self.sampling(epoch, rows);
         let sampled = view.live_rows(0).filter(|row| sampling.takes(*row));
-        let sampled: Vec<u32> = sampled.take(2 * sampling.wanted).collect();
-        let rotation = &self.tail.rotation;
-        let padded = rotation.padded();
-        let mut sample = Floats::zeros(sampled.len() * padded);
-        let mut count = 0;
-        view.visit_vectors(&self.schema, sampled, |_, vector, scale| {
-            rotate(
-                rotation,
-                vector,
-                scale,
-                &mut sample[count * padded..][..padded],
-            );
-            count += 1;
-            Ok(())
-        })?;
-        if count == 0 {
+        let sample = Sample {
+            schema: &self.schema,
+            view,
+            rotation: &self.tail.rotation,
+            rows: sampled.take(2 * sampling.wanted).collect(),
+        };
+        if sample.rows.is_empty() {
             return Ok(false);
         }
         let purpose = Purpose {
@@ -366,11 +362,10 @@ impl Collection {
             epoch,
             trained_rows: rows,
             metric: self.schema.metric,
-            rotation: rotation.clone(),
+            rotation: self.tail.rotation.clone(),
             lists: sampling.lists,
         };
-        let model = train(purpose, &sample[..count * padded]);
-        drop(sample);
+        let model = train(purpose, &sample)?;
         let spare = |row: u32| sampling.spares(row);
         let calibration = calibrate(&model, &self.schema, view, &spare, stop)?;
         let Some(calibration) = calibration else {

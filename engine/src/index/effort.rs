@@ -1,6 +1,11 @@
 //! What a calibration says: how far to look for a recall.
 use serde::{Deserialize, Serialize};
 
+/// Lists are looked into if they are among so many that hold a match, or within the horizon. Each of
+/// the two is measured for finding enough by itself; where matches are rare near the query, the
+/// horizon has to find what the other leaves, and this many times the loss asked for is enough.
+const FAR_LOSS: f32 = 4.0;
+
 /// What one recall takes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Effort {
@@ -103,11 +108,7 @@ impl Calibration {
         for group in self.efforts.chunk_by(|a, b| a.limit == b.limit) {
             let measured = f64::from(group[0].limit);
             let amount = Amount {
-                // Queries that are far from all that matches are none of those measured: they look
-                // as far as any of these had to.
-                slant: group
-                    .iter()
-                    .fold(0.0, |most, effort| effort.slant.max(most)),
+                slant: at_recall(group, 1.0 - FAR_LOSS * (1.0 - recall)).slant,
                 ..at_recall(group, recall)
             };
             if limit <= measured {

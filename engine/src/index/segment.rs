@@ -174,10 +174,32 @@ impl Segment {
             counts,
         );
         let blocks = segment.blocks() as usize;
-        if all.len() != blocks_at + blocks * stride(padded) {
+        if all.len() != blocks_at + blocks * stride(padded) || !segment.is_sound() {
             return Err(damaged(blocks_at));
         }
         Ok(segment)
+    }
+
+    /// Whether homes are lists that there are, and the rows of each list ascend within the range.
+    fn is_sound(&self) -> bool {
+        let Extent {
+            first_row, end_row, ..
+        } = self.extent;
+        let lists = self.counts.len();
+        let homes = (first_row..end_row).filter_map(|row| self.home(row));
+        let of_list = |list| {
+            let blocks = self.list(list);
+            blocks.flat_map(|block| (0..block.len()).map(move |place| block.row(place)))
+        };
+        homes.map(usize::from).all(|list| list < lists)
+            && (0..lists).all(|list| {
+                let mut next = first_row;
+                of_list(list).all(|row| {
+                    let ascends = (next..end_row).contains(&row);
+                    next = row.saturating_add(1);
+                    ascends
+                })
+            })
     }
 
     fn new(
@@ -424,13 +446,11 @@ impl Workshop<'_> {
             };
             // Only little-endian machines are built for.
             let counts_bytes: &[u8] = bytemuck::cast_slice(&counts);
-            writer.put(counts_bytes)?;
-            for part in homes
-                .parts()
-                .iter()
-                .flat_map(|part| part.chunks(WRITE_BYTES))
-            {
-                writer.put(part)?;
+            // No more at a time than there is room for.
+            for bytes in std::iter::once(counts_bytes).chain(homes.parts()) {
+                for part in bytes.chunks(stride(self.padded)) {
+                    writer.put(part)?;
+                }
             }
             let shape = homes.shape();
             let there = homes_offset(counts.len()) + shape.bytes() as usize;

@@ -1,6 +1,7 @@
 //! Search: plan, scan codes for candidates, rerank them exactly, answer.
 
 mod candidates;
+mod costs;
 mod lists;
 mod plan;
 mod query;

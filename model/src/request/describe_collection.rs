@@ -33,6 +33,7 @@ impl DescribeCollection {
 
 /// A collection's schema and state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Description {
     /// Its name.
     pub collection: String,
@@ -80,6 +81,7 @@ pub struct Description {
 
 /// An indexed metadata field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldDescription {
     /// The dotted path.
     pub field: String,

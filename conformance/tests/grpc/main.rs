@@ -1,0 +1,13 @@
+//! The gRPC door, over real sockets, in front of the embedded engine.
+
+mod cases;
+mod fake;
+mod faults;
+mod python;
+mod restart;
+mod server;
+mod shared;
+mod strangers;
+mod stream;
+mod time;
+mod tls;
