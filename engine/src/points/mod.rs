@@ -73,7 +73,7 @@ impl View {
     fn live_words(&self, first: u32) -> impl Iterator<Item = (u32, u64)> {
         let mut next = self.tombstones.behind_dead_blocks(first / 64 * 64);
         std::iter::from_fn(move || {
-            if next % BLOCK_ROWS == 0 {
+            if next.is_multiple_of(BLOCK_ROWS) {
                 next = self.tombstones.behind_dead_blocks(next);
             }
             let base = next;
