@@ -164,3 +164,14 @@ fn one_row_may_play_all_queries() {
     let calibration = calibrate(model, &docs.schema, &docs.view(), &others, &|| false);
     assert!(!calibration.unwrap().unwrap().efforts.is_empty());
 }
+
+#[test]
+fn codes_of_rows_that_a_view_is_too_old_to_know_are_kept() {
+    let docs = indexed(&SimulatedIo::new(11));
+    let before = docs.view();
+    upsert(&docs, ALL..4 * ALL, 0, Durability::Os);
+    while docs.drain_some(true, &|| false) {}
+    let bytes = docs.index.fine().memory_bytes();
+    docs.index.forget_fine(&before);
+    assert_eq!(docs.index.fine().memory_bytes(), bytes);
+}
