@@ -4,10 +4,13 @@ use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 
-use nearfield_model::{Context, Durability};
+use nearfield_model::{Batch, Context, Durability, Id, Search, Upsert};
 
 use crate::collection::Collection;
-use crate::collection::fixture::{all_found, delete, open, open_at, options, upsert, work};
+use crate::collection::fixture::{
+    all_found, delete, find, open, open_at, options, upsert, vector, work,
+};
+use crate::index::GROUP_ROWS;
 use crate::index::calibration::calibrate;
 use crate::io::{Io, SimulatedIo};
 use crate::options::Options;
@@ -174,4 +177,33 @@ fn codes_of_rows_that_a_view_is_too_old_to_know_are_kept() {
     let bytes = docs.index.fine().memory_bytes();
     docs.index.forget_fine(&before);
     assert_eq!(docs.index.fine().memory_bytes(), bytes);
+}
+
+#[test]
+fn codes_of_rows_whose_removal_a_power_loss_takes_are_their_own() {
+    let io = SimulatedIo::new(8);
+    let docs = Arc::new(open(&io));
+    // A group of the tail that is not coded yet when the checkpoint's view is taken.
+    let far = |id: u64| vector(id, 0).iter().map(|x| x + 1e4).collect::<Vec<f32>>();
+    let points: Vec<u64> = (0..GROUP_ROWS as u64).collect();
+    let values = points.iter().flat_map(|id| far(*id)).collect();
+    let upsert = Upsert::new("docs", Batch::from_values(points, values));
+    docs.upsert(&Context::default(), &upsert).unwrap();
+    let writer = docs.clone();
+    let remove = move || {
+        delete(&writer, 0..ALL, Durability::Os);
+        while writer.encode_some() {}
+    };
+    at_pause(0, remove, || docs.checkpoint().unwrap());
+    let docs = open(&io.crash_losing_all(8).unwrap());
+    assert_eq!(docs.view().count(), GROUP_ROWS as u64);
+    assert_eq!(docs.tail.unencoded(docs.view().rows), 0);
+    for id in 0..ALL {
+        let query = far(id);
+        let found = find(
+            &docs,
+            &Search::new("docs", &query[..]).limit(1).recall(0.99),
+        );
+        assert_eq!(found.results[0][0].id, Id::U64(id));
+    }
 }
