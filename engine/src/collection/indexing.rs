@@ -421,20 +421,20 @@ impl Collection {
         for from in (first_row..end_row).step_by(PIECE_ROWS as usize) {
             let to = end_row.min(from.saturating_add(PIECE_ROWS));
             let view = self.view();
-            match self.segment_of(model, &view, from, to, None, &|_| (), stop)? {
-                Some(piece) => {
-                    pieces.push(Arc::new(piece));
-                    sequence = view.sequence;
+            let made = self.segment_of(model, &view, from, to, None, &|_| (), stop);
+            let made = made.and_then(|piece| {
+                let is_made = piece.is_some();
+                pieces.extend(piece.map(Arc::new));
+                // What is drained meanwhile does not wait for the last piece.
+                self.merge_some(at_rest).map(|_| is_made)
+            });
+            if !matches!(made, Ok(true)) {
+                for piece in &pieces {
+                    let _half_made = self.place.io.remove(&piece.path);
                 }
-                None => {
-                    for piece in &pieces {
-                        let _half_made = self.place.io.remove(&piece.path);
-                    }
-                    return Ok(false);
-                }
+                return made;
             }
-            // What is drained meanwhile does not wait for the last piece.
-            self.merge_some(at_rest)?;
+            sequence = view.sequence;
         }
         self.replace(std::slice::from_ref(older), pieces, sequence)?;
         Ok(true)

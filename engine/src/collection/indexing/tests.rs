@@ -207,3 +207,51 @@ fn codes_of_rows_whose_removal_a_power_loss_takes_are_their_own() {
         assert_eq!(found.results[0][0].id, Id::U64(id));
     }
 }
+
+#[test]
+fn an_index_that_cannot_be_written_leaves_no_files_behind() {
+    const ROWS: u64 = 72_000;
+    let io = SimulatedIo::new(12);
+    let large = Options {
+        index_rows: ROWS as u32 / 3,
+        index_batch_rows: 1 << 16,
+        index_list_rows: 4_096,
+        lean: true,
+        ..Options::default()
+    };
+    let docs = open_at(&io, "/docs", large);
+    let write = |ids: std::ops::Range<u64>| {
+        for first in ids.clone().step_by(4_000) {
+            upsert(&docs, first..ids.end.min(first + 4_000), 0, Durability::Os);
+        }
+    };
+    write(0..ROWS / 3);
+    assert!(docs.upkeep_some(false, &|| false));
+    for part in [ROWS / 3..ROWS / 3 * 2, ROWS / 3 * 2..ROWS] {
+        write(part);
+        work(&docs, true);
+    }
+    assert_eq!(docs.index.live().segments.len(), 1);
+    write(ROWS..ROWS / 3 * 4 + 100);
+    // The next epoch; then the rows that lie in the older are assigned anew, in two pieces.
+    while docs.index.live().epochs.len() == 1 {
+        assert!(docs.upkeep_some(false, &|| false));
+    }
+    let files = || {
+        let files = io.files().unwrap().into_iter();
+        let ends = |path: &Path| path.extension().is_some_and(|end| end == "segment");
+        files.filter(|(path, _)| ends(path)).count()
+    };
+    docs.flush().unwrap();
+    // In the second piece, and where the document names both.
+    for write in [16, 17, 0] {
+        match write {
+            0 => io.fail_renames(),
+            _ => io.fail_nth_write(write, std::io::ErrorKind::StorageFull),
+        }
+        docs.upkeep_some(false, &|| false);
+        io.heal();
+        assert!(docs.index.fault().is_some(), "write {write}");
+        assert_eq!(files(), 1, "write {write}");
+    }
+}
