@@ -11,7 +11,7 @@ use crate::collection::fixture::{
     all_found, delete, find, open, open_at, options, upsert, vector, work,
 };
 use crate::index::GROUP_ROWS;
-use crate::index::calibration::calibrate;
+use crate::index::calibration::{calibrate, players};
 use crate::io::{Io, SimulatedIo};
 use crate::options::Options;
 use crate::pause::with_hook;
@@ -254,4 +254,16 @@ fn an_index_that_cannot_be_written_leaves_no_files_behind() {
         assert!(docs.index.fault().is_some(), "write {write}");
         assert_eq!(files(), 1, "write {write}");
     }
+}
+
+#[test]
+fn the_few_live_rows_among_many_dead_ones_play_queries() {
+    let docs = indexed(&SimulatedIo::new(10));
+    for round in 1..400 {
+        upsert(&docs, 0..ALL, round, Durability::Os);
+    }
+    let (view, model) = (docs.view(), &docs.index.live().epochs[0].model);
+    let none = |_| false;
+    let players = players(model, &docs.schema, &view, &none).unwrap();
+    assert_eq!(players.len() as u64, ALL);
 }
