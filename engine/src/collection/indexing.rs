@@ -29,7 +29,7 @@ use crate::points::View;
 /// A new epoch is trained when the collection is so many times as large as at the last: lists
 /// grow to as many times the rows that they began with.
 const EPOCH_GROWTH: u64 = 4;
-/// A calibration is good for half to twice the rows that it was made with.
+/// A calibration is good until half the rows are gone, or half of those there are are newer.
 const CALIBRATION_GROWTH: u64 = 2;
 /// Rows that are drained at a time, at least, while there are writes.
 const BATCH_ROWS_MIN: u32 = 8_192;
@@ -294,10 +294,11 @@ impl Collection {
         if count >= newest.model.trained_rows.saturating_mul(EPOCH_GROWTH) {
             return self.train(&view, newest.model.epoch + 1, stop);
         }
-        let calibrated = newest.calibration.rows;
+        let calibrated = &newest.calibration;
+        let newer = u64::from(view.rows.saturating_sub(calibrated.written));
         let is_stale =
-            count >= calibrated * CALIBRATION_GROWTH || count * CALIBRATION_GROWTH <= calibrated;
-        if is_stale && count > 0 && count != calibrated {
+            newer * CALIBRATION_GROWTH >= count || count * CALIBRATION_GROWTH <= calibrated.rows;
+        if is_stale && count > 0 {
             return self.calibrate_anew(&view, newest, stop);
         }
         let is_worn = |segment: &&Arc<Segment>| {
@@ -396,6 +397,12 @@ impl Collection {
         let Some(calibration) = calibrated.map(Arc::new) else {
             return Ok(false);
         };
+        let lists = newest.model.lists();
+        if view.count() >= u64::from(self.options.index_rows)
+            && newest.calibration.is_outworn_by(&calibration, lists)
+        {
+            return self.train(view, newest.model.epoch + 1, stop);
+        }
         self.index.change(&self.place, |live| {
             if let Some(last) = live.epochs.last_mut() {
                 last.calibration = calibration;

@@ -87,6 +87,7 @@ pub(crate) fn calibrate(
     if players.is_empty() {
         return Ok(Some(Calibration {
             rows: view.count(),
+            written: view.rows,
             ..Calibration::default()
         }));
     }
@@ -192,6 +193,7 @@ pub(crate) fn calibrate(
     }
     Ok(Some(Calibration {
         rows: view.count(),
+        written: view.rows,
         spread,
         efforts,
     }))

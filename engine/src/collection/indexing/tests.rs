@@ -169,17 +169,6 @@ fn one_row_may_play_all_queries() {
 }
 
 #[test]
-fn codes_of_rows_that_a_view_is_too_old_to_know_are_kept() {
-    let docs = indexed(&SimulatedIo::new(11));
-    let before = docs.view();
-    upsert(&docs, ALL..4 * ALL, 0, Durability::Os);
-    while docs.drain_some(true, &|| false) {}
-    let bytes = docs.index.fine().memory_bytes();
-    docs.index.forget_fine(&before);
-    assert_eq!(docs.index.fine().memory_bytes(), bytes);
-}
-
-#[test]
 fn codes_of_rows_whose_removal_a_power_loss_takes_are_their_own() {
     let io = SimulatedIo::new(8);
     let docs = Arc::new(open(&io));
@@ -206,6 +195,56 @@ fn codes_of_rows_whose_removal_a_power_loss_takes_are_their_own() {
         );
         assert_eq!(found.results[0][0].id, Id::U64(id));
     }
+}
+
+#[test]
+fn points_that_are_all_replaced_are_calibrated_and_trained_on_anew() {
+    let docs = open(&SimulatedIo::new(9));
+    upsert(&docs, 0..ALL, 0, Durability::Os);
+    work(&docs, true);
+    let before = docs.index.live().epochs[0].clone();
+    let far = vector(1, 1).iter().map(|x| x * 100.0).collect::<Vec<f32>>();
+    let values = (0..ALL).flat_map(|id| vector(id, 2).into_iter().zip(&far));
+    let values = values.map(|(own, far)| own + far).collect();
+    let again = Upsert::new("docs", Batch::from_values(ids(ALL), values));
+    docs.upsert(&Context::default(), &again).unwrap();
+    work(&docs, true);
+    let live = docs.index.live();
+    let after = live.newest().unwrap();
+    assert_eq!(after.calibration.written, 2 * ALL as u32);
+    assert!(after.model.epoch > before.model.epoch);
+    assert!(after.calibration.spread < 2.0 * before.calibration.spread);
+    // What changes little is not trained on anew.
+    let epoch = after.model.epoch;
+    for round in 3..6 {
+        upsert(&docs, 0..ALL, 2, Durability::Os);
+        upsert(&docs, 0..ALL, round, Durability::Os);
+        work(&docs, true);
+    }
+    assert!(docs.index.live().newest().unwrap().model.epoch <= epoch + 1);
+}
+
+#[test]
+fn the_few_live_rows_among_many_dead_ones_play_queries() {
+    let docs = indexed(&SimulatedIo::new(10));
+    for round in 1..400 {
+        upsert(&docs, 0..ALL, round, Durability::Os);
+    }
+    let (view, model) = (docs.view(), &docs.index.live().epochs[0].model);
+    let none = |_| false;
+    let players = players(model, &docs.schema, &view, &none).unwrap();
+    assert_eq!(players.len() as u64, ALL);
+}
+
+#[test]
+fn codes_of_rows_that_a_view_is_too_old_to_know_are_kept() {
+    let docs = indexed(&SimulatedIo::new(11));
+    let before = docs.view();
+    upsert(&docs, ALL..4 * ALL, 0, Durability::Os);
+    while docs.drain_some(true, &|| false) {}
+    let bytes = docs.index.fine().memory_bytes();
+    docs.index.forget_fine(&before);
+    assert_eq!(docs.index.fine().memory_bytes(), bytes);
 }
 
 #[test]
@@ -254,16 +293,4 @@ fn an_index_that_cannot_be_written_leaves_no_files_behind() {
         assert!(docs.index.fault().is_some(), "write {write}");
         assert_eq!(files(), 1, "write {write}");
     }
-}
-
-#[test]
-fn the_few_live_rows_among_many_dead_ones_play_queries() {
-    let docs = indexed(&SimulatedIo::new(10));
-    for round in 1..400 {
-        upsert(&docs, 0..ALL, round, Durability::Os);
-    }
-    let (view, model) = (docs.view(), &docs.index.live().epochs[0].model);
-    let none = |_| false;
-    let players = players(model, &docs.schema, &view, &none).unwrap();
-    assert_eq!(players.len() as u64, ALL);
 }
