@@ -1,5 +1,6 @@
 //! Every route answers, and everything else is refused with a kind.
 #![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod common;
 
