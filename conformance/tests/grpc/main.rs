@@ -1,4 +1,5 @@
 //! The gRPC door, over real sockets, in front of the embedded engine.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod cases;
 mod fake;

@@ -58,7 +58,7 @@ fn writes_go_on_over_restarts_and_each_is_applied_once() {
             let mut written = 0_u64;
             while !stop.load(Ordering::Relaxed) {
                 let ids = [written];
-                let upsert = Upsert::new("docs", Batch::new(&ids, &[1.0, 2.0]));
+                let upsert = Upsert::new("docs", Batch::new(ids, &[1.0, 2.0]));
                 client
                     .call(
                         &Context::default(),

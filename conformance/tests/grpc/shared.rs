@@ -48,7 +48,7 @@ fn answers_hold_vectors_and_metadata_bit_by_bit() {
     let values = [f32::MIN_POSITIVE, -0.0, 1e-40, 0.1, f32::MAX, -1.5];
     let rows = ["{\"a\": [1, \"\u{e4}\"]}", ""];
     let column = nearfield::MetadataColumn::from_texts(&rows).unwrap();
-    docs.upsert(Batch::new(&["x", "y"], &values).metadata(column))
+    docs.upsert(Batch::new(["x", "y"], &values).metadata(column))
         .run()
         .unwrap();
     let points = docs.get(["y", "nobody", "x"]).run().unwrap().points;
