@@ -145,7 +145,7 @@ pub(crate) fn settle(
     })
 }
 
-/// Waits until a number that a collection tells of itself is below `end`, or has not fallen for
+/// Waits until a number that a collection tells of itself is below `end`, or has not changed for
 /// `stall`; gives the number.
 fn wait_below(
     collection: &Collection,
@@ -154,12 +154,12 @@ fn wait_below(
     period: Duration,
     of: fn(&Description) -> u64,
 ) -> Result<u64> {
-    let mut least = u64::MAX;
+    let mut last = u64::MAX;
     let mut since = Instant::now();
     loop {
         let number = of(&collection.describe()?);
-        if number < least {
-            (least, since) = (number, Instant::now());
+        if number != last {
+            (last, since) = (number, Instant::now());
         }
         if number < end || since.elapsed() > stall {
             return Ok(number);

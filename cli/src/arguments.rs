@@ -21,6 +21,7 @@ nearfield stores vectors with ids and metadata, and finds the nearest ones.
   nearfield import ./data vectors.npy -c docs           fill a store from a file
   nearfield search ./data -c docs --like 7              find what is near
   nearfield info ./data                                 see what is in a store
+  nearfield serve ./data                                answer over the network
 
 `nearfield help` lists all commands, `nearfield help import` explains one.
 ";
@@ -39,7 +40,7 @@ Examples:
   nearfield import ./data vectors.npy --collection docs
   nearfield search ./data --collection docs --like 7 --limit 5
 
-A store is a folder. Options that show [env: NEARFIELD_...] can be set there as
+A store is a folder, or the URL of a server. Options that show [env: NEARFIELD_...] can be set there as
 well.
 Exit codes: 0 done, 1 failed, 2 the command line is wrong."
 )]
@@ -76,6 +77,7 @@ pub(crate) enum Command {
     Demo(crate::demo::Demo),
     Import(crate::import::Import),
     Search(crate::search::Search),
+    Serve(crate::serve::Serve),
     Get(crate::get::Get),
     Count(crate::count::Count),
     Delete(crate::delete::Delete),
@@ -88,6 +90,7 @@ pub(crate) enum Command {
     Snapshot(crate::snapshot::Snapshot),
     Restore(crate::restore::Restore),
     Doctor(crate::doctor::Doctor),
+    Key(crate::key::Key),
     Completions(crate::completions::Completions),
 }
 
@@ -98,6 +101,7 @@ impl Command {
             Command::Demo(command) => command.run(output),
             Command::Import(command) => command.run(output),
             Command::Search(command) => command.run(output),
+            Command::Serve(command) => command.run(output),
             Command::Get(command) => command.run(output),
             Command::Count(command) => command.run(output),
             Command::Delete(command) => command.run(output),
@@ -110,6 +114,7 @@ impl Command {
             Command::Snapshot(command) => command.run(output),
             Command::Restore(command) => command.run(output),
             Command::Doctor(command) => command.run(output),
+            Command::Key(command) => command.run(output),
             Command::Completions(command) => command.run(output),
         }
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::failure::{Failure, Outcome};
 use crate::show::{Output, bytes, clean, plural};
-use crate::store::{StorePath, folder};
+use crate::store::{StorePath, folder_or_fail};
 
 /// Check the files of a store and say what to do about damage
 #[derive(Args, Debug)]
@@ -25,8 +25,7 @@ pub(crate) struct Doctor {
 impl Doctor {
     pub(crate) fn run(self, output: Output) -> Outcome {
         let target = &self.store.path;
-        let folder = folder(target)
-            .ok_or_else(|| Failure::usage(format!("{target} has no files that can be checked")))?;
+        let folder = folder_or_fail(target, "doctor")?;
         let mut options = Options::default();
         options.program = "nearfield doctor".to_owned();
         options.create = false;

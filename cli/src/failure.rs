@@ -61,6 +61,11 @@ impl Failure {
         }
     }
 
+    /// The operating system refuses something.
+    pub(crate) fn system(doing: &str, error: &io::Error) -> Self {
+        Failure::new("system", format!("cannot {doing}: {error}"))
+    }
+
     /// Ctrl-C, or another request to end.
     pub(crate) fn interrupted(message: impl Into<String>) -> Self {
         Failure::new("interrupted", message)
@@ -179,7 +184,9 @@ fn hint(kind: ErrorKind, target: &str) -> Option<String> {
             format!("choose another name, or remove it first: `nearfield drop {target} NAME`")
         }
         ErrorKind::TooLarge => "ask for less at once, such as with a smaller --batch or --limit".into(),
-        ErrorKind::Unauthenticated | ErrorKind::Forbidden => "use a key with the right that is missing".into(),
+        ErrorKind::Unauthenticated | ErrorKind::Forbidden => {
+            "set NEARFIELD_API_KEY to a key with the right that is missing".into()
+        }
         ErrorKind::DeadlineExceeded | ErrorKind::Overloaded | ErrorKind::Unavailable => {
             "run the command again in a moment".into()
         }

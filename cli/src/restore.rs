@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::failure::{Failure, Outcome};
 use crate::show::{Output, plural};
-use crate::store::{Store, StorePath, folder, quoted};
+use crate::store::{Store, StorePath, folder_or_fail, quoted};
 
 /// Bring a collection back from a snapshot
 #[derive(Args, Debug)]
@@ -34,8 +34,7 @@ pub(crate) struct Restore {
 impl Restore {
     pub(crate) fn run(self, output: Output) -> Outcome {
         let target = &self.store.path;
-        let folder = folder(target)
-            .ok_or_else(|| Failure::usage(format!("{target} is no folder to restore into")))?;
+        let folder = folder_or_fail(target, "restore")?;
         let mut options = Options::default();
         options.program = "nearfield restore".to_owned();
         let name = nearfield::restore(&self.snapshot, folder, self.name.as_deref(), options)

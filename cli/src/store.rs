@@ -13,8 +13,35 @@ use crate::failure::{Failure, Outcome};
 /// The first argument of nearly every command.
 #[derive(Args, Debug)]
 pub(crate) struct StorePath {
-    /// The folder of the store, such as ./data
+    /// The folder of the store, such as ./data, or the URL of a server, such as
+    /// http://127.0.0.1:6327
     pub(crate) path: String,
+
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+/// What a server asks for, where the store is behind one.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Server {
+    /// The API key of the server; better set in the environment, since others on this machine can
+    /// see arguments
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "NEARFIELD_API_KEY",
+        hide_env_values = true
+    )]
+    api_key: Option<String>,
+
+    /// Trust the certificates in this file (PEM) in place of those of the platform
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "NEARFIELD_CA_FILE",
+        hide_env_values = true
+    )]
+    ca_file: Option<PathBuf>,
 }
 
 /// Which collection, where that is not clear from the store.
@@ -49,15 +76,16 @@ impl Store {
                 )),
             );
         }
-        Store::connect(target, command, false)
+        Store::connect(path, command, false)
     }
 
     /// Opens a store, and makes it if there is none.
     pub(crate) fn open_or_create(path: &StorePath, command: &str) -> Outcome<Self> {
-        Store::connect(&path.path, command, true)
+        Store::connect(path, command, true)
     }
 
-    fn connect(target: &str, command: &str, create: bool) -> Outcome<Self> {
+    fn connect(path: &StorePath, command: &str, create: bool) -> Outcome<Self> {
+        let target = &path.path;
         let database = Builder::new(target)
             .options(|options| {
                 options.program = format!("nearfield {command}");
@@ -66,11 +94,15 @@ impl Store {
                 options.create = create;
                 options.memory_bytes_max = budget::bytes_max();
             })
+            .remote(|remote| {
+                remote.api_key.clone_from(&path.server.api_key);
+                remote.ca_file.clone_from(&path.server.ca_file);
+            })
             .open()
             .map_err(|error| Failure::of(&error, target))?;
         Ok(Store {
             database,
-            target: target.to_owned(),
+            target: target.clone(),
         })
     }
 
@@ -158,6 +190,14 @@ pub(crate) fn folder(target: &str) -> Option<&Path> {
         .or_else(|| target.strip_prefix("unix:"))
         .unwrap_or(target);
     Some(Path::new(path))
+}
+
+/// The folder behind a target, for what is done to files.
+pub(crate) fn folder_or_fail<'t>(target: &'t str, doing: &str) -> Outcome<&'t Path> {
+    folder(target).ok_or_else(|| {
+        Failure::usage(format!("{target} is no folder, and {doing} works on files"))
+            .hint("on the machine of a server, give it the folder that the server keeps, while no server runs on it")
+    })
 }
 
 /// A path as a command of a shell takes it.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use nearfield_engine::Options;
 use nearfield_model::{
@@ -12,19 +13,31 @@ use nearfield_model::{
 
 use crate::collection::Collection;
 use crate::embedded;
+#[cfg(any(feature = "http", feature = "grpc"))]
+use crate::remote;
+use crate::remote::Remote;
 use crate::scheme::Scheme;
 
-/// Opens a store: a path such as `./data` (made if it is not there), or `:memory:`.
+/// Opens a store: a path such as `./data` (made if it is not there), `:memory:`, or the URL of a
+/// server.
+///
+/// | target | door | feature |
+/// |---|---|---|
+/// | `./data` | the engine in this process, in files | |
+/// | `:memory:` | the engine in this process, nothing kept | |
+/// | `http://h:6327`, `https://h` | a server over HTTP | `http`, `tls` |
+/// | `grpc://h:6327`, `grpcs://h` | a server over gRPC | `grpc` |
 ///
 /// # Errors
 /// `Locked` if another process holds the path, `Storage` if it cannot be read or is not a
 /// store, `Corruption` if its files are not what was written, `Unsupported` for a target of
-/// another version.
+/// another version or a door that is not built in; for URLs also `Unavailable` if no server
+/// answers, and `Unauthenticated` if it does not take the key.
 pub fn connect(target: impl AsRef<str>) -> Result<Database> {
     Builder::new(target).open()
 }
 
-/// Opens a store with [`Options`].
+/// Opens a store with [`Options`], and servers with the settings of [`Remote`].
 ///
 /// ```
 /// let db = nearfield::Builder::new(":memory:").options(|options| options.search_threads = 1).open()?;
@@ -34,6 +47,7 @@ pub fn connect(target: impl AsRef<str>) -> Result<Database> {
 pub struct Builder {
     target: String,
     options: Options,
+    remote: Remote,
 }
 
 impl Builder {
@@ -42,13 +56,35 @@ impl Builder {
         Builder {
             target: target.as_ref().to_owned(),
             options: Options::default(),
+            remote: Remote::default(),
         }
     }
 
-    /// Changes options.
+    /// Changes options of the engine in this process; servers have their own.
     pub fn options(mut self, change: impl FnOnce(&mut Options)) -> Self {
         change(&mut self.options);
         self
+    }
+
+    /// Changes settings of the doors to servers.
+    pub fn remote(mut self, change: impl FnOnce(&mut Remote)) -> Self {
+        change(&mut self.remote);
+        self
+    }
+
+    /// Sets the API key that a server asks for.
+    pub fn api_key(self, key: impl Into<String>) -> Self {
+        self.remote(|remote| remote.api_key = Some(key.into()))
+    }
+
+    /// Sets how long a call to a server may take; a minute unless said otherwise.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.remote(|remote| remote.timeout = timeout)
+    }
+
+    /// Sets whether bodies over HTTP are JSON and not MessagePack; false unless said otherwise.
+    pub fn json(self, json: bool) -> Self {
+        self.remote(|remote| remote.json = json)
     }
 
     /// Opens the store.
@@ -56,8 +92,14 @@ impl Builder {
     /// # Errors
     /// As [`connect`].
     pub fn open(self) -> Result<Database> {
-        let scheme = Scheme::parse(&self.target)?;
-        Database::over(embedded::open(&scheme, self.options)?)
+        Database::over(match Scheme::parse(&self.target)? {
+            Scheme::Path(path) => embedded::open(&path, self.options)?,
+            Scheme::Memory => embedded::open_memory(self.options)?,
+            #[cfg(feature = "http")]
+            Scheme::Http(url) => remote::open_http(&url, self.remote)?,
+            #[cfg(feature = "grpc")]
+            Scheme::Grpc(url) => remote::open_grpc(&url, self.remote)?,
+        })
     }
 }
 

@@ -1,15 +1,15 @@
 //! The nearest door: the engine in this process.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use nearfield_engine::{Engine, Options};
 use nearfield_model::{Result, Service};
 
-use crate::scheme::Scheme;
+pub(crate) fn open(path: &Path, options: Options) -> Result<Arc<dyn Service>> {
+    Ok(Arc::new(Engine::open(path, options)?))
+}
 
-pub(crate) fn open(scheme: &Scheme, options: Options) -> Result<Arc<dyn Service>> {
-    Ok(match scheme {
-        Scheme::Path(path) => Arc::new(Engine::open(path, options)?),
-        Scheme::Memory => Arc::new(Engine::in_memory(options)?),
-    })
+pub(crate) fn open_memory(options: Options) -> Result<Arc<dyn Service>> {
+    Ok(Arc::new(Engine::in_memory(options)?))
 }

@@ -1,6 +1,6 @@
 //! Store vectors with ids and metadata, and find the nearest ones.
 //!
-//! [`connect`] opens everything: a path, or `:memory:`. What comes back, [`Database`], is
+//! [`connect`] opens everything: a path, `:memory:`, or the URL of a server. What comes back, [`Database`], is
 //! `Send + Sync + Clone` and takes every request.
 //!
 //! ```
@@ -33,9 +33,11 @@
 mod collection;
 mod database;
 mod embedded;
+mod remote;
 mod scheme;
 
 pub use collection::{Call, Collection};
 pub use database::{Builder, Database, connect};
 pub use nearfield_engine::{CollectionReport, Finding, Options, Report, doctor, restore};
 pub use nearfield_model::*;
+pub use remote::Remote;

@@ -143,7 +143,7 @@ fn files_of_a_store_in_memory_count() {
 
 #[test]
 fn codes_that_the_index_makes_later_count_already() {
-    let bytes = 6 << 20;
+    let bytes = 18 << 20;
     let folder = tempfile::tempdir().unwrap();
     let builder = Builder::new(folder.path().join("store").to_string_lossy());
     let builder = builder.options(|options| {
@@ -242,7 +242,12 @@ fn a_search_whose_result_is_too_large_is_refused() {
 #[test]
 fn writers_at_once_stay_within_the_bound() {
     let bytes = 3 << 20;
-    let db = open(":memory:", bytes);
+    let builder = Builder::new(":memory:").options(|options| {
+        options.memory_bytes_max = Some(bytes);
+        // Room for training is kept only where there is to be an index.
+        options.index_rows = u32::MAX;
+    });
+    let db = builder.open().unwrap();
     let docs = db.create_collection("docs", 8, Metric::Dot).unwrap();
     let next = AtomicU64::new(0);
     std::thread::scope(|scope| {

@@ -29,4 +29,4 @@ mod replay;
 pub use case::{Case, ExpectedError, Step, cases};
 pub use compare::difference;
 pub use naive::Naive;
-pub use replay::{CaseResult, replay, run_case};
+pub use replay::{CaseResult, replay, replay_texts};

@@ -28,12 +28,30 @@ pub fn replay<O>(has: &[&str], mut open: O) -> Result<Vec<CaseResult>>
 where
     O: FnMut() -> Result<Arc<dyn Service>>,
 {
+    replay_texts(has, || {
+        let service = open()?;
+        Ok(move |context: &Context, text: &str| {
+            request_from_json(text).and_then(|request| service.call(context, request))
+        })
+    })
+}
+
+/// Replays as [`replay`] does what takes requests as the text of their envelopes: doors of which
+/// the server's half alone is to be tested.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_texts<A, O>(has: &[&str], mut open: O) -> Result<Vec<CaseResult>>
+where
+    A: FnMut(&Context, &str) -> Result<Response>,
+    O: FnMut() -> Result<A>,
+{
     let results = cases()?
         .into_iter()
         .filter(|case| case.needs.iter().all(|need| has.contains(&need.as_str())))
         .map(|case| CaseResult {
             fault: match open() {
-                Ok(service) => run_case(&*service, &case),
+                Ok(answer) => run_case(answer, &case),
                 Err(error) => Some(format!("the store does not open: {error}")),
             },
             name: case.name,
@@ -41,13 +59,16 @@ where
     Ok(results.collect())
 }
 
-/// Sends a case's steps to a service over an empty store, up to the first that is not
+/// Sends a case's steps to what stands over an empty store, up to the first that is not
 /// answered as expected, and tells which and why.
-pub fn run_case(service: &dyn Service, case: &Case) -> Option<String> {
+fn run_case(
+    mut answer: impl FnMut(&Context, &str) -> Result<Response>,
+    case: &Case,
+) -> Option<String> {
     let mut saved = BTreeMap::new();
     case.steps.iter().enumerate().find_map(|(number, step)| {
         let text = fill_in(step.request.get(), &saved);
-        let fault = run_step(service, number, step, &text, &mut saved)?;
+        let fault = run_step(&mut answer, number, step, &text, &mut saved)?;
         Some(format!("step {}, {text}: {fault}", number + 1))
     })
 }
@@ -59,7 +80,7 @@ fn fill_in(text: &str, saved: &BTreeMap<String, Value>) -> String {
 }
 
 fn run_step(
-    service: &dyn Service,
+    answer: &mut impl FnMut(&Context, &str) -> Result<Response>,
     number: usize,
     step: &Step,
     text: &str,
@@ -72,8 +93,7 @@ fn run_step(
         }),
         ..Context::default()
     };
-    let answer = request_from_json(text).and_then(|request| service.call(&context, request));
-    match (&step.error, answer) {
+    match (&step.error, answer(&context, text)) {
         (Some(expected), Err(error)) => error_difference(expected, &error),
         (Some(expected), Ok(response)) => Some(format!(
             "expected the error {}, found {response:?}",

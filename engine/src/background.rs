@@ -1,6 +1,6 @@
 //! The threads that work behind the writers' backs: one makes codes, one makes files ahead and
-//! syncs, one writes checkpoints, one drains tails into lists, and one trains, assigns anew and
-//! merges.
+//! syncs, one writes checkpoints, one drains tails into lists, one trains, assigns anew and
+//! merges, and one rewrites log files without their dead rows.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -33,7 +33,7 @@ pub(crate) struct Signal {
 struct State {
     /// Counts writes.
     writes: u64,
-    /// Counts pieces of work on an index, each of which may make the next possible.
+    /// Counts pieces of work on an index or a log, each of which may make the next possible.
     pieces: u64,
     /// Threads that wait for a write without a time limit.
     asleep: u32,
@@ -128,8 +128,9 @@ impl Signal {
 const INDEX_DELAY: Duration = Duration::from_millis(5);
 /// Rounds without a write after which a collection is at rest.
 const REST_ROUNDS: u32 = 10;
-/// How far behind others the threads stand that drain tails and that keep indexes.
+/// How far behind others the threads stand that drain tails, compact logs and keep indexes.
 const DRAIN_NICENESS: i32 = 1;
+const COMPACT_NICENESS: i32 = 2;
 const INDEX_NICENESS: i32 = 4;
 /// How often a checkpoint is thought of while there are writes.
 const CHECKPOINT_DELAY: Duration = Duration::from_millis(50);
@@ -153,6 +154,7 @@ impl Background {
             ("nearfield-checkpoints", write_checkpoints),
             ("nearfield-drain", drain_tails),
             ("nearfield-index", keep_indexes),
+            ("nearfield-compact", compact_logs),
         ] {
             let (signal, collections) = (signal.clone(), collections.clone());
             let thread = std::thread::Builder::new().name(name.to_owned());
@@ -230,6 +232,14 @@ fn keep_indexes(signal: &Signal, collections: &Collections) {
     lower_priority(INDEX_NICENESS);
     work_on_indexes(signal, collections, |collection, at_rest| {
         collection.upkeep_some(at_rest, &|| signal.is_stopping())
+    });
+}
+
+/// Rewrites log files that are mostly dead.
+fn compact_logs(signal: &Signal, collections: &Collections) {
+    lower_priority(COMPACT_NICENESS);
+    work_on_indexes(signal, collections, |collection, at_rest| {
+        collection.compact_some(at_rest)
     });
 }
 

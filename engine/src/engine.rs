@@ -146,10 +146,10 @@ impl Engine {
             .unwrap_or_else(PoisonError::into_inner);
         let collections: Vec<Arc<Collection>> = open.values().cloned().collect();
         drop(open);
-        collections
-            .iter()
-            .map(|collection| collection.budget_bytes())
-            .sum()
+        // One thread trains for all, so one collection at a time needs what that takes.
+        let training = collections.iter().map(|docs| docs.training_bytes()).max();
+        let taken = collections.iter().map(|docs| docs.budget_bytes());
+        taken.sum::<u64>() + training.unwrap_or(0)
     }
 
     /// Runs a write if the memory budget has room for it, or if it is a retry, which adds

@@ -21,6 +21,7 @@ mod manifest;
 mod options;
 mod pause;
 mod points;
+mod retry;
 mod search;
 mod storage;
 

@@ -9,7 +9,7 @@
 mod harness;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use harness::{
@@ -44,6 +44,7 @@ fn a_thousand_seeds() {
         Event::SearchedLists,
         Event::SearchedListedRows,
         Event::SearchedForAll,
+        Event::SnapshotOpened,
     ];
     Event::assert_seen(&events, 10);
 }
@@ -64,6 +65,8 @@ struct World {
     stories: BTreeMap<String, Story>,
     /// A creation or removal that was sent and not answered.
     doubt: Option<Doubt>,
+    /// The last snapshot that was answered, and what was there then.
+    snapshot: Option<(PathBuf, Story)>,
     requests: u64,
     /// What happened to the machine since the store was last opened.
     power_lost: bool,
@@ -87,6 +90,7 @@ fn play(seed: u64) {
         options,
         stories: BTreeMap::new(),
         doubt: None,
+        snapshot: None,
         requests: 0,
         power_lost: false,
         random,
@@ -101,6 +105,7 @@ fn play(seed: u64) {
     world.settle(&engine);
     drop(engine);
     world.examine();
+    world.open_snapshot();
 }
 
 impl World {
@@ -197,6 +202,26 @@ impl World {
         assert_no_leftovers(&self.io, ROOT, engine);
     }
 
+    /// The last snapshot is a store of its own, whatever happened since it was answered, with the
+    /// points of that moment and the index that it had.
+    fn open_snapshot(&mut self) {
+        let Some((path, mut story)) = self.snapshot.clone() else {
+            return;
+        };
+        let io = Arc::new(self.io.clone());
+        let engine = Engine::open_with(io, &path, self.options.clone()).unwrap();
+        let indexed = story.indexed();
+        story.settle(&engine, story.acknowledged);
+        story.look_at_index(&engine, &self.options);
+        Event::SnapshotOpened.note(indexed > 0 && story.indexed() > 0);
+        story.check_search(&engine, &mut self.random);
+        // It takes writes like any other.
+        let write = story.any_write(&mut self.random);
+        story.write(&engine, write, Durability::Sync).unwrap();
+        story.settle(&engine, story.acknowledged);
+        self.snapshot = None;
+    }
+
     /// Works until the power goes, or until enough is done, and ends the round.
     fn work(&mut self, engine: Engine) {
         if self.random.percent(75) {
@@ -249,10 +274,15 @@ impl World {
             }
             10..14 => call(engine, Compact::new(&name)).map(drop),
             14..16 => {
-                let taken = call(engine, Snapshot::new(&name));
-                match taken {
+                story.look_at_index(engine, &self.options);
+                match call(engine, Snapshot::new(&name)) {
                     Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-                    taken => taken.map(drop),
+                    taken => {
+                        let taken = taken?;
+                        assert_eq!(taken.count, story.now.len() as u64);
+                        self.snapshot = Some((taken.path.into(), story.clone()));
+                        Ok(())
+                    }
                 }
             }
             16..20 => story.retry(engine, &mut self.random),

@@ -16,7 +16,7 @@ use nearfield_engine::io::SimulatedIo;
 use nearfield_engine::{Engine, Options};
 use nearfield_model::{
     Batch, Context, CreateCollection, Durability, Filter, Found, Id, MetadataColumn, Metric,
-    Response, Search, Service, Upsert, Vectors,
+    Response, Search, Service, Storage, Upsert, Vectors,
 };
 
 const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/baselines/recall.txt");
@@ -74,9 +74,16 @@ impl Data {
     }
 
     fn rows(&mut self, count: usize) -> Vec<f32> {
+        self.rows_and_clusters(count).0
+    }
+
+    /// Rows, and the cluster of each.
+    fn rows_and_clusters(&mut self, count: usize) -> (Vec<f32>, Vec<usize>) {
         let mut values = Vec::with_capacity(count * self.dimension);
+        let mut clusters = Vec::with_capacity(count);
         for _ in 0..count {
             let cluster = (self.next() % CLUSTERS as u64) as usize;
+            clusters.push(cluster);
             let weights = self.normal(self.intrinsic);
             let noise = self.normal(self.dimension);
             let (centre, plane) = &self.clusters[cluster];
@@ -87,7 +94,7 @@ impl Data {
                 values.push(centre[component] + spread + 0.05 * noise);
             }
         }
-        values
+        (values, clusters)
     }
 }
 
@@ -108,8 +115,44 @@ fn overlap(found: &[Vec<Id>], exact: &[Vec<Id>]) -> f64 {
     both.sum::<usize>() as f64 / all.sum::<usize>() as f64
 }
 
+/// A collection to measure.
+#[derive(Clone, Copy)]
+struct Case {
+    dimension: usize,
+    intrinsic: usize,
+    rows: usize,
+    metric: Metric,
+    storage: Storage,
+}
+
+impl Case {
+    fn name(&self) -> String {
+        let Case {
+            dimension,
+            rows,
+            metric,
+            ..
+        } = self;
+        let storage = match self.storage {
+            Storage::F32 => "",
+            Storage::F16 => "f16",
+        };
+        format!(
+            "{rows:>6} x {dimension:<4} {storage:<3}  {:<9}",
+            metric.as_str()
+        )
+    }
+}
+
 /// Measures one collection: names of the cases and their recalls.
-fn measure(dimension: usize, intrinsic: usize, rows: usize, metric: Metric) -> Vec<(String, f64)> {
+fn measure(case: Case) -> Vec<(String, f64)> {
+    let Case {
+        dimension,
+        intrinsic,
+        rows,
+        metric,
+        storage,
+    } = case;
     let mut options = Options::default();
     options.background = false;
     options.index_rows = INDEX_ROWS;
@@ -118,19 +161,22 @@ fn measure(dimension: usize, intrinsic: usize, rows: usize, metric: Metric) -> V
     let io = Arc::new(SimulatedIo::new(7));
     let engine = Engine::open_with(io, Path::new("/store"), options).unwrap();
     let context = Context::default();
-    let create = CreateCollection::new("docs", dimension, metric);
+    let create = CreateCollection::new("docs", dimension, metric).storage(storage);
     engine.call(&context, create.into()).unwrap();
     let mut data = Data::new(dimension, intrinsic);
     for first in (0..rows as u64).step_by(2_000) {
         let ids: Vec<u64> = (first..first + 2_000).collect();
-        let shares = |id: &u64| match (id % 100, id % 10) {
-            (0, _) => serde_json::json!({"tenth": true, "hundredth": true}),
-            (_, 0) => serde_json::json!({"tenth": true}),
-            _ => serde_json::Value::Null,
+        let (values, clusters) = data.rows_and_clusters(2_000);
+        let shares = |(id, cluster): (&u64, usize)| {
+            serde_json::json!({
+                "tenth": id % 10 == 0,
+                "hundredth": id % 100 == 0,
+                "region": cluster < CLUSTERS / 10,
+            })
         };
-        let metadata: Vec<serde_json::Value> = ids.iter().map(shares).collect();
+        let metadata: Vec<serde_json::Value> = ids.iter().zip(clusters).map(shares).collect();
         let column = MetadataColumn::try_from(&metadata[..]).unwrap();
-        let batch = Batch::from_values(ids, data.rows(2_000)).metadata(column);
+        let batch = Batch::from_values(ids, values).metadata(column);
         let upsert = Upsert::new("docs", batch).durability(Durability::Os);
         engine.call(&context, upsert.into()).unwrap();
     }
@@ -140,6 +186,8 @@ fn measure(dimension: usize, intrinsic: usize, rows: usize, metric: Metric) -> V
         ("all", None),
         ("tenth", Some(Filter::eq("tenth", true))),
         ("hundredth", Some(Filter::eq("hundredth", true))),
+        // Rows that lie together, and far from most queries.
+        ("region", Some(Filter::eq("region", true))),
     ] {
         let search = |recall: f32| Search {
             filter: filter.clone(),
@@ -149,11 +197,10 @@ fn measure(dimension: usize, intrinsic: usize, rows: usize, metric: Metric) -> V
         };
         let exact = call(&engine, search(1.0));
         assert!(exact.iter().all(|hits| hits.len() == LIMIT));
-        for wanted in [0.95, 0.99] {
+        for wanted in [0.9, 0.95, 0.99] {
             let found = call(&engine, search(wanted));
             assert!(found.iter().all(|hits| hits.len() == LIMIT));
-            let metric = metric.as_str();
-            let name = format!("{rows:>6} x {dimension:<3}  {metric:<9}  {share:<9}  {wanted}");
+            let name = format!("{}  {share:<9}  {wanted}", case.name());
             measured.push((name, overlap(&found, &exact)));
         }
     }
@@ -172,13 +219,29 @@ fn read_baseline() -> BTreeMap<String, f64> {
 #[test]
 fn recall_that_is_asked_for_is_reached_and_no_less_than_before() {
     let mut measured = Vec::new();
-    for (dimension, intrinsic, rows) in [(20, 6, 60_000), (128, 10, 12_000), (384, 12, 10_000)] {
+    for (dimension, intrinsic, rows, storage) in [
+        (20, 6, 60_000, Storage::F32),
+        (32, 8, 12_000, Storage::F32),
+        (128, 10, 12_000, Storage::F32),
+        (128, 10, 12_000, Storage::F16),
+        (384, 12, 10_000, Storage::F32),
+        (784, 12, 4_000, Storage::F32),
+        (1_536, 12, 4_000, Storage::F16),
+    ] {
         for metric in [Metric::Euclidean, Metric::Cosine, Metric::Dot] {
-            measured.extend(measure(dimension, intrinsic, rows, metric));
+            let case = Case {
+                dimension,
+                intrinsic,
+                rows,
+                metric,
+                storage,
+            };
+            measured.extend(measure(case));
         }
     }
-    let mut table =
-        "# rows x dimension, metric, share that matches, recall asked for: recall@10\n".to_owned();
+    let mut table = "# rows x dimension, storage if not f32, metric, share that matches, recall \
+                     asked for: recall@10\n"
+        .to_owned();
     for (name, recall) in &measured {
         table += &format!("{name}  {recall:.3}\n");
     }

@@ -16,6 +16,8 @@ mod error;
 mod id;
 mod metric;
 mod observer;
+#[cfg(feature = "schema")]
+mod schema;
 mod service;
 mod value;
 mod vectors;

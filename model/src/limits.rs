@@ -19,6 +19,8 @@ pub const FIELD_BYTES_MAX: usize = 512;
 pub const FIELDS_MAX: usize = 256;
 /// Bytes of one upsert (ids, vectors and metadata together), at most.
 pub const BATCH_BYTES_MAX: usize = 64 << 20;
+/// Bytes of a member of a body that has no rows, such as a filter, at most.
+pub const MEMBER_BYTES_MAX: usize = 16 << 20;
 /// Rows of one upsert, ids of one get or delete, at most.
 pub const BATCH_ROWS_MAX: usize = 1 << 20;
 /// Hits per query vector, at most.

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 /// How the nearness of two vectors is measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// Cosine of the angle between the vectors, from -1 to 1; larger is nearer.

@@ -1,5 +1,6 @@
 //! The commands.
 
+mod bodies;
 mod child;
 mod churn;
 mod data;
@@ -55,6 +56,8 @@ enum Command {
     Reopen(reopen::Reopen),
     /// The engine's inner loops, by kernel and dimension
     Kernels(kernels::Kernels),
+    /// Reading and writing the bodies of requests and responses, by format
+    Bodies(bodies::Bodies),
     /// Writes generated vectors to a .npy file
     Data(data::Data),
     #[command(hide = true)]
@@ -80,6 +83,7 @@ pub fn run(program: Program) -> Result<()> {
         Command::Memory(command) => command.run()?,
         Command::Reopen(command) => command.run()?,
         Command::Kernels(command) => command.run()?,
+        Command::Bodies(command) => command.run()?,
         Command::Data(command) => return command.run(),
         Command::MemoryChild(command) => return command.run(),
         Command::ReopenChild(command) => return command.run(),

@@ -57,7 +57,7 @@ fn meaning(plan: Plan) -> &'static str {
         Plan::Exact => "every matching row exactly",
         Plan::Codes => "the codes of all rows",
         Plan::Lists => "the codes of the nearest lists",
-        Plan::ListedRows => "the matching rows of the nearest lists, exactly",
+        Plan::ListedRows => "the matching rows of the nearest lists",
     }
 }
 

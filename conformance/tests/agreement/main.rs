@@ -1,16 +1,20 @@
-//! The embedded door and the plainest store are sent the same random requests and give the
-//! same answers, whatever the sizes, options and interruptions.
+//! The engine, embedded and over the network, and the plainest store are sent the same random
+//! requests and give the same answers, whatever the sizes, options and interruptions.
 //!
 //! `NEARFIELD_SEED=7` runs the one sequence of that seed, `NEARFIELD_SEQUENCES=100000` more
 //! of them than usual.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 #![allow(clippy::print_stdout, reason = "a failing test tells its seed")]
 
+#[path = "../common/behind.rs"]
+mod behind;
 mod filters;
 mod random;
 mod sequence;
 
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::behind::Wire;
 
 /// Runs `run` for each seed below `count`, or for the one that the environment names.
 fn for_each_seed(count: u64, run: impl Fn(u64) + Sync) {
@@ -40,11 +44,18 @@ fn for_each_seed(count: u64, run: impl Fn(u64) + Sync) {
 
 #[test]
 fn random_requests_are_answered_as_by_the_plainest_store() {
-    for_each_seed(2_000, sequence::run);
+    for_each_seed(2_000, |seed| sequence::run(seed, None));
     let whole = ["NEARFIELD_SEED", "NEARFIELD_SEQUENCES"]
         .iter()
         .all(|name| std::env::var_os(name).is_none());
     sequence::assert_crossed(whole);
+}
+
+#[test]
+fn random_requests_over_the_network_are_answered_alike() {
+    for wire in [Wire::MessagePack, Wire::Json, Wire::Grpc] {
+        for_each_seed(60, |seed| sequence::run(seed, Some(wire)));
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use nearfield::{
 };
 use nearfield_conformance::Naive;
 
+use crate::behind::{Wire, behind};
 use crate::random::Random;
 
 const NAME: &str = "docs";
@@ -71,8 +72,9 @@ pub(crate) fn assert_crossed(whole: bool) {
     }
 }
 
-pub(crate) fn run(seed: u64) {
-    let mut both = Both::new(seed);
+/// Runs the sequence of a seed, embedded or over a wire.
+pub(crate) fn run(seed: u64, wire: Option<Wire>) {
+    let mut both = Both::new(seed, wire);
     for step in 0..both.shape.steps {
         both.step = step;
         both.take_step();
@@ -154,6 +156,7 @@ struct Written {
 
 struct Both {
     seed: u64,
+    wire: Option<Wire>,
     step: u64,
     random: Random,
     shape: Shape,
@@ -170,7 +173,7 @@ struct Both {
 }
 
 impl Both {
-    fn new(seed: u64) -> Both {
+    fn new(seed: u64, wire: Option<Wire>) -> Both {
         let mut random = Random::new(seed);
         let shape = Shape::new(seed, &mut random);
         let folder = tempfile::tempdir().unwrap();
@@ -178,6 +181,7 @@ impl Both {
         let path = on_disk.then(|| folder.path().join("store"));
         let mut both = Both {
             seed,
+            wire,
             step: 0,
             db: None,
             naive: Naive::default(),
@@ -203,8 +207,9 @@ impl Both {
             ..
         } = self.shape;
         format!(
-            "seed {}, step {}, {dimension} dimensions, {metric}, {}",
+            "seed {}, {:?}, step {}, {dimension} dimensions, {metric}, {}",
             self.seed,
+            self.wire,
             self.step,
             storage.as_str()
         )
@@ -233,6 +238,10 @@ impl Both {
         });
         builder
             .open()
+            .and_then(|database| match self.wire {
+                None => Ok(database),
+                Some(wire) => Database::over(behind(database.service(), wire)?),
+            })
             .unwrap_or_else(|error| panic!("{}: {error}", self.told()))
     }
 

@@ -1,6 +1,7 @@
 //! Compaction: log files are rewritten without the rows that later writes replaced or removed.
 //! Rows keep their numbers and writes theirs, so indexes only forget the rows that are gone.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -9,84 +10,81 @@ use half::f16;
 use nearfield_model::{Compacted, Context, Ids, Metadata, MetadataColumn, Result, Storage};
 
 use super::Collection;
+use super::wear::{dead_rows, log_bytes};
 use crate::log::file::{FILE_HEADER_BYTES, FileHeader, LogFile, RecordPlace};
 use crate::log::ids;
 use crate::log::record::{Header, Kind};
 use crate::log::writer::{Sections, write_record};
-use crate::manifest::Manifest;
 use crate::points::View;
 use crate::storage;
-
-/// A log file is worn when this share of its rows is dead: numerator and denominator.
-const WORN_SHARE: (u64, u64) = (2, 5);
-/// Worn files are rewritten once they are this share of the log.
-const WORN_BYTES_SHARE: u64 = 8;
 
 impl Collection {
     /// Rewrites the log files that hold dead rows, and the index's files.
     pub(crate) fn compact(&self, context: &Context) -> Result<Compacted> {
-        let mut manifest = self.manifest();
-        {
-            let mut writing = self.writing();
-            let view = self.view();
-            if view
-                .files
-                .last()
-                .is_some_and(|file| dead_rows(&view, file) > 0)
-            {
-                writing.log.seal()?;
-                // Every file of the log is in the view, so that snapshots take them all.
-                let active = writing.log.end().0;
-                if !view.files.iter().any(|file| Arc::ptr_eq(file, active)) {
-                    let mut view = View::clone(&view);
-                    Arc::make_mut(&mut view.files).push(active.clone());
-                    self.view.store(Arc::new(view));
-                }
-            }
+        let view = self.view();
+        let holds_dead = |file: &Arc<LogFile>| dead_rows(&view, file) > 0;
+        if view.files.last().is_some_and(holds_dead) {
+            self.seal_log()?;
         }
-        let done = self.rewrite_files(context, &mut manifest, |dead, _| dead > 0)?;
-        drop(manifest);
+        let mut due: Vec<u64> = view
+            .files
+            .iter()
+            .filter(|file| holds_dead(file))
+            .map(|file| file.header.number)
+            .collect();
+        let mut done = Compacted {
+            files: 0,
+            bytes_before: log_bytes(&view),
+            bytes_after: log_bytes(&view),
+        };
+        while !due.is_empty() {
+            let view = self.view();
+            let mut left: Vec<_> = view
+                .files
+                .iter()
+                .filter(|file| due.contains(&file.header.number))
+                .cloned()
+                .collect();
+            left.sort_by_cached_key(|file| Reverse(dead_rows(&view, file)));
+            let round = self.first_round(&left, log_bytes(&view));
+            due.retain(|number| !round.contains(number));
+            let rewritten = self.rewrite_files(context, &round)?;
+            done.files += rewritten.files;
+            done.bytes_after = rewritten.bytes_after;
+        }
         self.compact_index()?;
         Ok(done)
     }
 
-    /// Rewrites the log files that are worn, once they are many; true if there were such.
-    pub(super) fn compact_worn_files(&self) -> Result<bool> {
-        let is_worn = |dead: u64, stored: u64| dead * WORN_SHARE.1 >= stored * WORN_SHARE.0;
+    /// Begins a new log file, so that all rows so far are in files that can be rewritten.
+    pub(super) fn seal_log(&self) -> Result<()> {
+        let mut writing = self.writing();
+        writing.log.seal()?;
+        // Every file of the log is in the view, so that snapshots take them all.
+        let active = writing.log.end().0;
         let view = self.view();
-        let sealed = view
-            .files
-            .split_last()
-            .map_or(&[][..], |(_, sealed)| sealed);
-        let worn = sealed.iter().filter(|file| {
-            let dead = dead_rows(&view, file);
-            dead > 0 && is_worn(dead, file.stored_rows())
-        });
-        let worn_bytes: u64 = worn.map(|file| file.settled_bytes()).sum();
-        if worn_bytes == 0 || worn_bytes * WORN_BYTES_SHARE < log_bytes(&view) {
-            return Ok(false);
+        if !view.files.iter().any(|file| Arc::ptr_eq(file, active)) {
+            let mut view = View::clone(&view);
+            Arc::make_mut(&mut view.files).push(active.clone());
+            self.view.store(Arc::new(view));
         }
-        let mut manifest = self.manifest();
-        let done = self.rewrite_files(&Context::default(), &mut manifest, |dead, stored| {
-            dead > 0 && is_worn(dead, stored)
-        })?;
-        Ok(done.files > 0)
+        Ok(())
     }
 
-    /// Rewrites the sealed files that `is_due` chooses by their dead and their stored rows.
-    fn rewrite_files(
-        &self,
-        context: &Context,
-        manifest: &mut Manifest,
-        is_due: impl Fn(u64, u64) -> bool,
-    ) -> Result<Compacted> {
+    /// Rewrites those of the files of these numbers that are sealed and hold dead rows.
+    pub(super) fn rewrite_files(&self, context: &Context, numbers: &[u64]) -> Result<Compacted> {
+        let mut manifest = self.manifest();
         let bytes_before = log_bytes(&self.view());
         let active = self.writing().log.end().0.header.number;
         let view = self.view();
         let mut replaced = BTreeMap::new();
-        for file in view.files.iter().filter(|file| file.header.number < active) {
+        let due = view
+            .files
+            .iter()
+            .filter(|file| file.header.number < active && numbers.contains(&file.header.number));
+        for file in due {
             context.check()?;
-            if is_due(dead_rows(&view, file), file.stored_rows()) {
+            if dead_rows(&view, file) > 0 {
                 let new = self.rewrite(&view, file, &replaced)?;
                 replaced.insert(file.header.number, Arc::new(new));
             }
@@ -106,10 +104,11 @@ impl Collection {
                     *file = new.clone();
                 }
             }
+            self.wear.reset(&view);
             self.view.store(Arc::new(view));
         }
         self.forget_dead_rows();
-        self.checkpoint_into(manifest)?;
+        self.checkpoint_into(&mut manifest)?;
         for file in view
             .files
             .iter()
@@ -131,12 +130,15 @@ impl Collection {
         let view = self.view();
         self.tail.forget(&view);
         self.shrink_ids();
-        let dead = view.tombstones.to_bitmap();
         let paths: Vec<Box<str>> = {
             let mut fields = self.fields_mut();
             fields.forgotten = view.sequence;
             fields.fields.keys().cloned().collect()
         };
+        if paths.is_empty() {
+            return;
+        }
+        let dead = view.tombstones.to_bitmap();
         // Writers and readers wait for one field at most.
         for path in paths {
             self.fields_mut().forget(&path, &dead);
@@ -236,11 +238,10 @@ impl Collection {
                     scales.extend_from_slice(&scale.to_le_bytes());
                 }
             }
-            metadata.push(
-                old.metadata(place, row)?
-                    .map(Metadata::from_checked)
-                    .as_ref(),
-            )?;
+            if record.metadata_bytes > 0 {
+                let text = old.metadata(place, row)?;
+                metadata.push(text.map(Metadata::from_checked).as_ref())?;
+            }
         }
         let (encoded, numeric_ids) = ids::encode(&Ids::from(kept_ids));
         let texts = if metadata.text().is_empty() {
@@ -326,20 +327,4 @@ impl Output<'_> {
         self.file.settle(self.position)?;
         Ok(offset)
     }
-}
-
-/// Rows that a file stores and that are dead.
-fn dead_rows(view: &View, file: &LogFile) -> u64 {
-    let live: u64 = file
-        .records()
-        .map(|place| {
-            let end = (place.first_row + place.rows).min(view.rows);
-            u64::from(view.live_between(place.first_row, end))
-        })
-        .sum();
-    file.stored_rows().saturating_sub(live)
-}
-
-fn log_bytes(view: &View) -> u64 {
-    view.files.iter().map(|file| file.settled_bytes()).sum()
 }

@@ -33,8 +33,12 @@ pub(crate) fn options() -> Options {
 }
 
 pub(crate) fn open_at(io: &SimulatedIo, directory: &str, options: Options) -> Collection {
+    open_on(Arc::new(io.clone()), directory, options)
+}
+
+pub(crate) fn open_on(io: Arc<dyn Io>, directory: &str, options: Options) -> Collection {
     let place = Place {
-        io: Arc::new(io.clone()),
+        io: io.clone(),
         directory: directory.into(),
         collection: [7; 16],
         file_bytes: options.log_file_bytes,
@@ -81,7 +85,7 @@ pub(crate) fn delete(docs: &Collection, ids: Range<u64>, durability: Durability)
 pub(crate) fn work(docs: &Collection, at_rest: bool) {
     for _ in 0..1_000 {
         let coded = docs.encode_some();
-        let kept = docs.upkeep_some(at_rest, &|| false);
+        let kept = docs.upkeep_some(at_rest, &|| false) | docs.compact_some(at_rest);
         if !(docs.drain_some(at_rest, &|| false) || kept || coded) {
             assert_eq!(docs.index.fault(), None);
             return;

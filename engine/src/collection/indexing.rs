@@ -20,16 +20,18 @@ use crate::index::fine::Piece;
 use crate::index::live::{Epoch, Live, workshop};
 use crate::index::model::Model;
 use crate::index::model_file;
+use crate::index::sample::Sample;
 use crate::index::segment::{Extent, Segment};
 use crate::index::train::{Purpose, lists_for, sample_for, train};
 use crate::kernel::{Floats, give_memory_back};
 use crate::pause::pause;
 use crate::points::View;
+use crate::retry::Retry;
 
 /// A new epoch is trained when the collection is so many times as large as at the last: lists
 /// grow to as many times the rows that they began with.
 const EPOCH_GROWTH: u64 = 4;
-/// A calibration is good for half to twice the rows that it was made with.
+/// A calibration is good until half the rows are gone, or half of those there are are newer.
 const CALIBRATION_GROWTH: u64 = 2;
 /// Rows that are drained at a time, at least, while there are writes.
 const BATCH_ROWS_MIN: u32 = 8_192;
@@ -67,20 +69,26 @@ impl Collection {
     /// enough. True if there may be more.
     pub(crate) fn drain_some(&self, at_rest: bool, stop: &Stop<'_>) -> bool {
         let stop = || self.is_closed() || stop();
+        if self.retry.drain.is_waiting(&*self.place.io) {
+            return false;
+        }
         let worked = self.drain(at_rest, &stop);
         self.index.progress(0);
-        self.ended(worked, &stop)
+        self.ended(worked, &self.retry.drain, &stop)
     }
 
     /// Does the most urgent of the other work on the index. True if there may be more.
     pub(crate) fn upkeep_some(&self, at_rest: bool, stop: &Stop<'_>) -> bool {
         let stop = || self.is_closed() || stop();
+        if self.retry.upkeep.is_waiting(&*self.place.io) {
+            return false;
+        }
         let _one_at_a_time = self.index.working();
         let view = self.view();
-        let worked = self.ended(self.upkeep(at_rest, &stop), &stop);
+        let worked = self.ended(self.upkeep(at_rest, &stop), &self.retry.upkeep, &stop);
         let live = self.index.live();
         let is_done = !worked && !stop() && self.index.fault().is_none();
-        if at_rest && is_done && self.due(&live, &view, true).is_none() {
+        if at_rest && is_done && self.due(&live, &view, true).is_none() && !self.is_worn(true) {
             let settled = view.sequence + 1;
             if self.index.settled.swap(settled, Ordering::AcqRel) != settled {
                 give_memory_back();
@@ -89,17 +97,21 @@ impl Collection {
         worked
     }
 
-    /// Notes how work ended; a failure is tried again after the next write.
-    fn ended(&self, worked: Result<bool>, stop: &Stop<'_>) -> bool {
+    /// Notes how work ended; a failure is tried again after a while and the next write.
+    fn ended(&self, worked: Result<bool>, retry: &Retry, stop: &Stop<'_>) -> bool {
+        let clock = &*self.place.io;
         match worked {
             Ok(true) => {
                 self.index.note(None);
+                retry.note(clock, false);
                 true
             }
             Ok(false) => false,
             Err(_) if stop() => false,
             Err(error) => {
                 self.index.note(Some(error));
+                // Writers who do the work themselves try with each write.
+                retry.note(clock, self.options.background);
                 false
             }
         }
@@ -215,6 +227,10 @@ impl Collection {
 
     /// Makes a segment of the rows from `first` to `end`, and their 8-bit codes if `fine` is given
     /// to take them; `progress` is told of the rows that are coded. `None` if told to stop.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "what a segment is made of, and who is told or asked meanwhile"
+    )]
     fn segment_of(
         &self,
         model: &Model,
@@ -294,10 +310,11 @@ impl Collection {
         if count >= newest.model.trained_rows.saturating_mul(EPOCH_GROWTH) {
             return self.train(&view, newest.model.epoch + 1, stop);
         }
-        let calibrated = newest.calibration.rows;
+        let calibrated = &newest.calibration;
+        let newer = u64::from(view.rows.saturating_sub(calibrated.written));
         let is_stale =
-            count >= calibrated * CALIBRATION_GROWTH || count * CALIBRATION_GROWTH <= calibrated;
-        if is_stale && count > 0 && count != calibrated {
+            newer * CALIBRATION_GROWTH >= count || count * CALIBRATION_GROWTH <= calibrated.rows;
+        if is_stale && count > 0 {
             return self.calibrate_anew(&view, newest, stop);
         }
         let is_worn = |segment: &&Arc<Segment>| {
@@ -307,10 +324,7 @@ impl Collection {
         if let Some(worn) = live.segments.iter().find(is_worn) {
             return self.merge(std::slice::from_ref(worn)).map(|()| true);
         }
-        if self.index.forget_fine(&view) {
-            return Ok(true);
-        }
-        self.compact_worn_files()
+        Ok(self.index.forget_fine(&view))
     }
 
     /// Makes the 8-bit codes of rows that an earlier process drained.
@@ -330,27 +344,18 @@ impl Collection {
 
     /// Trains an epoch on the rows that there are.
     fn train(&self, view: &View, epoch: u64, stop: &Stop<'_>) -> Result<bool> {
-        // The sample is the largest piece of memory that the index ever needs.
+        // What it needs for a while comes on top of what there is.
         give_memory_back();
         let rows = view.count();
         let sampling = self.sampling(epoch, rows);
         let sampled = view.live_rows(0).filter(|row| sampling.takes(*row));
-        let sampled: Vec<u32> = sampled.take(2 * sampling.wanted).collect();
-        let rotation = &self.tail.rotation;
-        let padded = rotation.padded();
-        let mut sample = Floats::zeros(sampled.len() * padded);
-        let mut count = 0;
-        view.visit_vectors(&self.schema, sampled, |_, vector, scale| {
-            rotate(
-                rotation,
-                vector,
-                scale,
-                &mut sample[count * padded..][..padded],
-            );
-            count += 1;
-            Ok(())
-        })?;
-        if count == 0 {
+        let sample = Sample {
+            schema: &self.schema,
+            view,
+            rotation: &self.tail.rotation,
+            rows: sampled.take(2 * sampling.wanted).collect(),
+        };
+        if sample.rows.is_empty() {
             return Ok(false);
         }
         let purpose = Purpose {
@@ -358,11 +363,10 @@ impl Collection {
             epoch,
             trained_rows: rows,
             metric: self.schema.metric,
-            rotation: rotation.clone(),
+            rotation: self.tail.rotation.clone(),
             lists: sampling.lists,
         };
-        let model = train(purpose, &sample[..count * padded]);
-        drop(sample);
+        let model = train(purpose, &sample)?;
         let spare = |row: u32| sampling.spares(row);
         let calibration = calibrate(&model, &self.schema, view, &spare, stop)?;
         let Some(calibration) = calibration else {
@@ -396,6 +400,12 @@ impl Collection {
         let Some(calibration) = calibrated.map(Arc::new) else {
             return Ok(false);
         };
+        let lists = newest.model.lists();
+        if view.count() >= u64::from(self.options.index_rows)
+            && newest.calibration.is_outworn_by(&calibration, lists)
+        {
+            return self.train(view, newest.model.epoch + 1, stop);
+        }
         self.index.change(&self.place, |live| {
             if let Some(last) = live.epochs.last_mut() {
                 last.calibration = calibration;
@@ -421,20 +431,20 @@ impl Collection {
         for from in (first_row..end_row).step_by(PIECE_ROWS as usize) {
             let to = end_row.min(from.saturating_add(PIECE_ROWS));
             let view = self.view();
-            match self.segment_of(model, &view, from, to, None, &|_| (), stop)? {
-                Some(piece) => {
-                    pieces.push(Arc::new(piece));
-                    sequence = view.sequence;
+            let made = self.segment_of(model, &view, from, to, None, &|_| (), stop);
+            let made = made.and_then(|piece| {
+                let is_made = piece.is_some();
+                pieces.extend(piece.map(Arc::new));
+                // What is drained meanwhile does not wait for the last piece.
+                self.merge_some(at_rest).map(|_| is_made)
+            });
+            if !matches!(made, Ok(true)) {
+                for piece in &pieces {
+                    let _half_made = self.place.io.remove(&piece.path);
                 }
-                None => {
-                    for piece in &pieces {
-                        let _half_made = self.place.io.remove(&piece.path);
-                    }
-                    return Ok(false);
-                }
+                return made;
             }
-            // What is drained meanwhile does not wait for the last piece.
-            self.merge_some(at_rest)?;
+            sequence = view.sequence;
         }
         self.replace(std::slice::from_ref(older), pieces, sequence)?;
         Ok(true)

@@ -9,6 +9,7 @@ use super::Collection;
 use crate::log::checkpoint;
 use crate::log::recovery::Start;
 use crate::manifest::{Manifest, checkpoint_path};
+use crate::pause::pause;
 use crate::points::View;
 use crate::storage;
 
@@ -41,7 +42,7 @@ impl Collection {
             }
         }
         if !self.options.background {
-            while self.upkeep_some(false, &|| false) || self.drain_some(false, &|| false) {}
+            while self.work_some(false) {}
             self.make_file_ahead();
             // It is tried again after the next write; a failing disk shows there.
             let _tried_again = self.checkpoint_if_due();
@@ -51,8 +52,14 @@ impl Collection {
     /// Does what waits for a moment without writes, unless background threads do.
     pub(crate) fn rest(&self) {
         if !self.options.background {
-            while self.upkeep_some(true, &|| false) || self.drain_some(true, &|| false) {}
+            while self.work_some(true) {}
         }
+    }
+
+    fn work_some(&self, at_rest: bool) -> bool {
+        self.upkeep_some(at_rest, &|| false)
+            || self.drain_some(at_rest, &|| false)
+            || self.compact_some(at_rest)
     }
 
     /// Codes some rows; true if there may be more.
@@ -133,6 +140,7 @@ impl Collection {
         // Replay begins at the checkpoint, so all before it has to be on disk.
         self.syncer.check()?;
         self.syncer.sync_to(start.sequence)?;
+        pause();
         let io = &*self.place.io;
         // A number that is taken may be named by a manifest whose saving failed half-way.
         let mut number = manifest.checkpoint + 1;

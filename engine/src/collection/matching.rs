@@ -30,6 +30,18 @@ pub(crate) struct Matching {
 }
 
 impl Matching {
+    /// These live rows of a view match.
+    pub(crate) fn new(filter: &Filter, view: &View, rows: RoaringBitmap) -> Matching {
+        Matching {
+            filter: filter.clone(),
+            sequence: view.sequence,
+            rows,
+            view_rows: view.rows,
+            mask: OnceLock::new(),
+            listed: Mutex::new(None),
+        }
+    }
+
     /// How many rows match.
     pub(crate) fn count(&self) -> u64 {
         self.rows.len()
@@ -81,14 +93,8 @@ impl Recent {
             }
         }
         let selected = select(&collection.fields(), view, filter);
-        let matching = Arc::new(Matching {
-            filter: filter.clone(),
-            sequence: view.sequence,
-            rows: selected.rows(context, view, filter)?,
-            view_rows: view.rows,
-            mask: OnceLock::new(),
-            listed: Mutex::new(None),
-        });
+        let rows = selected.rows(context, view, filter)?;
+        let matching = Arc::new(Matching::new(filter, view, rows));
         let mut kept = lock();
         kept.retain(|other| other.sequence >= view.sequence && other.filter != *filter);
         kept.truncate(KEPT_MAX - 1);
@@ -102,7 +108,12 @@ impl Recent {
     pub(crate) fn memory_bytes(&self) -> usize {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = |matching: &Arc<Matching>| {
+            let listed = matching.listed.lock();
+            let listed = listed.unwrap_or_else(PoisonError::into_inner);
             matching.rows.serialized_size()
+                + listed
+                    .as_ref()
+                    .map_or(0, |(_, listed)| listed.memory_bytes())
                 + matching.mask.get().map_or(0, |mask| mask.memory_bytes())
         };
         kept.iter().map(bytes).sum()

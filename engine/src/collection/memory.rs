@@ -4,7 +4,7 @@ use nearfield_model::{Context, Count, Result, Search, Selection, Storage, Update
 
 use super::Collection;
 use crate::index::fine::Piece;
-use crate::index::{CodeGroup, GROUP_ROWS};
+use crate::index::{CodeGroup, GROUP_ROWS, calibration, train};
 use crate::log::file::RECORD_PLACE_BYTES;
 use crate::points::View;
 use crate::points::id_map::SHARDS;
@@ -75,6 +75,18 @@ impl Collection {
             false => 0,
         };
         collection_bytes(self.schema.dimension) + self.memory_bytes() + codes + files
+    }
+
+    /// Bytes that training and calibrating an epoch take for a while, about. As the index itself,
+    /// they are counted little by little before there is one.
+    pub(crate) fn training_bytes(&self) -> u64 {
+        let points = self.view().count();
+        let padded = self.tail.rotation.padded();
+        let bytes = train::passing_bytes(points, self.options.index_list_rows.into(), padded)
+            .max(calibration::passing_bytes(points, padded));
+        let half = u64::from(self.options.index_rows) / 2;
+        let beyond = points.saturating_sub(half).min(half);
+        (u128::from(bytes) * u128::from(beyond) / u128::from(half.max(1))) as u64
     }
 
     /// Bytes that the id map takes, and bytes that it needs besides while it takes in `points`

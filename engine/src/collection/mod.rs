@@ -13,6 +13,7 @@ mod open;
 pub(crate) mod read;
 mod scrub;
 pub(crate) mod snapshot;
+mod wear;
 pub(crate) mod write;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,9 +33,11 @@ use crate::manifest::Manifest;
 use crate::options::Options;
 use crate::points::View;
 use crate::points::id_map::IdMap;
+use crate::retry::Retries;
 use crate::storage::Schema;
 use matching::Recent;
 use scrub::Scrub;
+use wear::Wear;
 
 /// A collection that is open.
 ///
@@ -55,6 +58,8 @@ pub(crate) struct Collection {
     fields: RwLock<Fields>,
     pub(crate) tail: Tail,
     pub(crate) index: Index,
+    wear: Wear,
+    retry: Retries,
     /// What recent filters matched.
     pub(crate) recent: Recent,
     /// What the files are, and the one task at a time that changes that.

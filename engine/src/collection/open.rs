@@ -9,6 +9,7 @@ use nearfield_model::{ErrorKind, Result};
 
 use super::matching::Recent;
 use super::scrub::Scrub;
+use super::wear::Wear;
 use super::{Collection, Writing};
 use crate::filter::Fields;
 use crate::filter::leaves::Leaves;
@@ -25,6 +26,7 @@ use crate::manifest::{Manifest, checkpoint_path};
 use crate::options::Options;
 use crate::points::View;
 use crate::points::id_map::{IdMap, hash};
+use crate::retry::Retries;
 use crate::storage::{self, Schema};
 
 impl Collection {
@@ -163,6 +165,8 @@ impl Collection {
             repair,
         )?;
         tail.release(index.live().covered());
+        let wear = Wear::default();
+        wear.reset(&view);
         let syncer = Arc::new(Syncer::new(end.sequence));
         let mut log = Writer::new(place.clone(), syncer.clone(), end);
         if repair {
@@ -181,6 +185,8 @@ impl Collection {
             fields: RwLock::new(fields),
             tail,
             index,
+            wear,
+            retry: Retries::default(),
             recent: Recent::default(),
             manifest: Mutex::new(manifest),
             checkpoint_fault,

@@ -12,6 +12,7 @@ use nearfield_model::{
     Upserted,
 };
 
+use super::wear::rows_of;
 use super::{Collection, Writing};
 use crate::filter::leaves::Leaves;
 use crate::filter::select;
@@ -47,6 +48,7 @@ impl Collection {
         let id = self.request_id(context);
         let prepared = self.prepare(Kind::Upsert, id, &request.batch)?;
         self.wait_for_index(context)?;
+        self.wait_for_compaction(context, request.batch.len() as u64)?;
         context.check()?;
         let mut writing = self.writing();
         let outcome = match self.earlier(&writing, &id, Kind::Upsert)? {
@@ -63,6 +65,7 @@ impl Collection {
 
     pub(crate) fn delete(&self, context: &Context, request: &Delete<'_>) -> Result<Deleted> {
         let id = self.request_id(context);
+        self.wait_for_compaction(context, rows_of(&request.selection))?;
         context.check()?;
         let mut writing = self.writing();
         let outcome = match self.earlier(&writing, &id, Kind::Delete)? {
@@ -86,6 +89,7 @@ impl Collection {
         request: &UpdateMetadata<'_>,
     ) -> Result<MetadataUpdated> {
         let id = self.request_id(context);
+        self.wait_for_compaction(context, rows_of(&request.selection))?;
         context.check()?;
         let mut writing = self.writing();
         let outcome = match self.earlier(&writing, &id, Kind::UpdateMetadata)? {
@@ -290,6 +294,7 @@ impl Collection {
     fn append_rows(&self, writing: &mut Writing, mut prepared: Prepared<'_>) -> Result<Outcome> {
         let mut header = prepared.header.clone();
         let offset = writing.log.append(&mut header, &prepared.sections())?;
+        self.wear.grew(header.record_bytes(), header.stored);
         let file = writing.log.end().0.clone();
         let leaves = std::mem::take(&mut prepared.leaves);
         self.apply_rows(&file, offset, &header, &prepared.hashes, &leaves)
@@ -309,6 +314,7 @@ impl Collection {
         };
         sections.describe(&mut header)?;
         writing.log.append(&mut header, &sections)?;
+        self.wear.grew(header.record_bytes(), 0);
         let file = writing.log.end().0.clone();
         self.apply_delete(&file, &header, rows.iter().copied())
             .map_err(|error| self.stop(&file, error))?;

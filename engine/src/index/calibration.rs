@@ -12,6 +12,7 @@ use std::collections::BinaryHeap;
 
 use nearfield_model::{Error, Metric, Result};
 
+use super::cell::RowFactors;
 use super::coded::{CodedRows, rotate};
 use super::effort::{Calibration, Effort, slant};
 use super::model::{Coarse, Model};
@@ -60,7 +61,7 @@ impl PartialOrd for Neighbour {
 }
 
 /// A row that plays a query: its number, and itself rotated.
-struct Player {
+pub(crate) struct Player {
     row: u32,
     rotated: Floats,
 }
@@ -71,6 +72,18 @@ struct Need {
     rank: u32,
     deviation: f32,
     slant: f32,
+}
+
+/// Bytes that calibrating takes, for a collection of so many rows: rows with the players and
+/// their products, then the neighbours with their codes and needs.
+pub(crate) fn passing_bytes(rows: u64, padded: usize) -> u64 {
+    let comparing = 4 * (STEP_ROWS * (padded + QUERIES) + 2 * QUERIES * padded);
+    let most = usize::try_from(rows).unwrap_or(usize::MAX);
+    let neighbours = QUERIES_WIDE * LIMITS[2].min(most) + QUERIES * LIMITS[0].min(most);
+    let coded = size_of::<RowFactors>() + 6 + padded / 8;
+    // A need is sorted, and kept in halves besides.
+    let each = 2 * size_of::<Neighbour>() + 4 * size_of::<Need>() + coded;
+    (comparing + neighbours * each) as u64
 }
 
 /// Measures a model on the live rows of a view. `stop` is asked now and then whether to give up
@@ -87,6 +100,7 @@ pub(crate) fn calibrate(
     if players.is_empty() {
         return Ok(Some(Calibration {
             rows: view.count(),
+            written: view.rows,
             ..Calibration::default()
         }));
     }
@@ -166,15 +180,12 @@ pub(crate) fn calibrate(
         let of_halves = halves.each_ref().map(|half| Choices::new(half));
         let of_all = Choices::new(&needs[at]);
         let mut floor = (1, 0.0_f32);
-        for recall in RECALLS {
+        for (place, recall) in RECALLS.into_iter().enumerate() {
             // Each half is measured by what the other would have chosen.
             let measured = [(0, 1), (1, 0)].map(|(chosen, measured)| {
-                measure(
-                    &halves[measured],
-                    of_halves[chosen].cheapest(recall, &costs),
-                )
+                measure(&halves[measured], of_halves[chosen].cheapest(place, &costs))
             });
-            let mut effort = of_all.cheapest(recall, &costs);
+            let mut effort = of_all.cheapest(place, &costs);
             // More recall never takes less.
             effort.0 = effort.0.max(floor.0);
             effort.1 = effort.1.max(floor.1);
@@ -192,6 +203,7 @@ pub(crate) fn calibrate(
     }
     Ok(Some(Calibration {
         rows: view.count(),
+        written: view.rows,
         spread,
         efforts,
     }))
@@ -242,37 +254,41 @@ fn aim(recall: f32) -> f32 {
 
 /// The pairs of probes and epsilon that there are to choose from.
 struct Choices {
-    /// The neighbours to find.
-    total: usize,
-    /// Probes that look into the lists of all of them.
+    /// Probes that look into the lists of all neighbours.
     widest: u32,
-    /// The ranks of those whose deviation is within each epsilon, ascending.
-    ranks: Vec<(f32, Vec<u32>)>,
+    /// For each epsilon, by recall: the last rank that it takes, if enough deviations are within.
+    ranks: Vec<(f32, [Option<u32>; RECALLS.len()])>,
 }
 
 impl Choices {
     fn new(needs: &[Vec<Need>]) -> Choices {
         let mut by_rank: Vec<Need> = needs.iter().flatten().copied().collect();
         by_rank.sort_unstable_by_key(|need| need.rank);
-        let within = |step| {
+        let wanted = RECALLS.map(|recall| {
+            let wanted = (by_rank.len() as f32 * aim(recall)).ceil() as usize;
+            wanted.min(by_rank.len())
+        });
+        let mut within = Vec::with_capacity(by_rank.len());
+        let ranks = EPSILON_STEPS.map(|step| {
             let epsilon = step as f32 / 10.0;
             let near = by_rank.iter().filter(|need| need.deviation <= epsilon);
-            (epsilon, near.map(|need| need.rank).collect())
-        };
+            within.clear();
+            within.extend(near.map(|need| need.rank));
+            let last = |wanted: usize| within.get(wanted.checked_sub(1)?).copied();
+            (epsilon, wanted.map(last))
+        });
         Choices {
-            total: by_rank.len(),
+            ranks: ranks.collect(),
             widest: by_rank.last().map_or(1, |need| need.rank + 1),
-            ranks: EPSILON_STEPS.map(within).collect(),
         }
     }
 
-    /// The cheapest pair that finds enough of the neighbours.
-    fn cheapest(&self, recall: f32, cost: &dyn Fn(u32, f32) -> f64) -> (u32, f32) {
-        let aim = aim(recall);
-        let wanted = ((self.total as f32 * aim).ceil() as usize).min(self.total);
+    /// The cheapest pair that finds enough of the neighbours for a recall, given by its place
+    /// among [`RECALLS`].
+    fn cheapest(&self, recall: usize, cost: &dyn Fn(u32, f32) -> f64) -> (u32, f32) {
         let mut best: Option<(f64, (u32, f32))> = None;
         for (epsilon, ranks) in &self.ranks {
-            let Some(rank) = wanted.checked_sub(1).and_then(|last| ranks.get(last)) else {
+            let Some(rank) = ranks[recall] else {
                 continue;
             };
             let effort = (rank + 1, *epsilon);
@@ -300,7 +316,7 @@ fn measure(needs: &[Vec<Need>], effort: (u32, f32)) -> f32 {
 }
 
 /// The rows that play queries, in the order in which they were drawn.
-fn players(
+pub(crate) fn players(
     model: &Model,
     schema: &Schema,
     view: &View,
@@ -314,7 +330,7 @@ fn players(
     let mut random = SplitMix(model.epoch ^ 0x5eed);
     let mut chosen = Vec::with_capacity(wanted);
     let mut taken = std::collections::HashSet::new();
-    // Tries are bounded, as most rows may be dead.
+    // Tries are bounded, as most rows may be dead: then the live ones are gone through.
     for _ in 0..wanted * 20 {
         if chosen.len() == wanted || view.rows == 0 {
             break;
@@ -323,6 +339,13 @@ fn players(
         if view.is_live(row) && !spare(row) && taken.insert(row) {
             chosen.push(row);
         }
+    }
+    if chosen.len() < wanted {
+        let step = (view.count() / wanted as u64).max(1) as usize;
+        let others = view.live_rows(0).step_by(step);
+        let others = others.filter(|row| !spare(*row) && taken.insert(*row));
+        let missing = wanted - chosen.len();
+        chosen.extend(others.take(missing));
     }
     let mut players = Vec::with_capacity(chosen.len());
     view.visit_vectors(schema, chosen, |row, vector, scale| {

@@ -1,6 +1,11 @@
 //! What a calibration says: how far to look for a recall.
 use serde::{Deserialize, Serialize};
 
+/// Lists are looked into if they are among so many that hold a match, or within the horizon. Each of
+/// the two is measured for finding enough by itself; where matches are rare near the query, the
+/// horizon has to find what the other leaves, and this many times the loss asked for is enough.
+const FAR_LOSS: f32 = 4.0;
+
 /// What one recall takes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Effort {
@@ -23,6 +28,9 @@ pub(crate) struct Effort {
 pub(crate) struct Calibration {
     /// Live rows that there were.
     pub(crate) rows: u64,
+    /// Row numbers that were given by then.
+    #[serde(default)]
+    pub(crate) written: u32,
     /// The mean squared distance of a row to its list's centroid.
     pub(crate) spread: f32,
     /// By limit, then by recall, ascending.
@@ -96,18 +104,28 @@ impl Amount {
     }
 }
 
+/// What a newer calibration is compared by.
+const TYPICAL: (f32, f64) = (0.95, 10.0);
+/// Lists fit rows no more that take so many times the probes, or lie as many times as far away.
+const WORSE: usize = 2;
+
 impl Calibration {
+    /// Whether the rows of a newer calibration of the same `lists` fit them so much worse than
+    /// those of this one that others are to be trained.
+    pub(crate) fn is_outworn_by(&self, newer: &Calibration, lists: usize) -> bool {
+        let probes = |of: &Calibration| of.effort(TYPICAL.0, TYPICAL.1, lists).probes;
+        let measured = !self.efforts.is_empty() && !newer.efforts.is_empty();
+        measured
+            && (probes(newer) > WORSE * probes(self) || newer.spread > WORSE as f32 * self.spread)
+    }
+
     /// How far to look for `limit` neighbours among `lists` lists.
     pub(crate) fn effort(&self, recall: f32, limit: f64, lists: usize) -> Looking {
         let mut below: Option<(f64, Amount)> = None;
         for group in self.efforts.chunk_by(|a, b| a.limit == b.limit) {
             let measured = f64::from(group[0].limit);
             let amount = Amount {
-                // Queries that are far from all that matches are none of those measured: they look
-                // as far as any of these had to.
-                slant: group
-                    .iter()
-                    .fold(0.0, |most, effort| effort.slant.max(most)),
+                slant: at_recall(group, 1.0 - FAR_LOSS * (1.0 - recall)).slant,
                 ..at_recall(group, recall)
             };
             if limit <= measured {

@@ -5,6 +5,7 @@
 //! `e` evenly, its standard error is about `|q| |e| / sqrt(n)`.
 use std::sync::Arc;
 
+use bytemuck::{Pod, Zeroable};
 use nearfield_model::Metric;
 
 use crate::kernel::{Huge, Kernel};
@@ -25,11 +26,12 @@ pub(crate) struct Piece {
     rows: Option<Box<[u32]>>,
     /// `padded` codes per row.
     codes: Huge<u8>,
-    factors: Box<[Factors]>,
+    factors: Huge<Factors>,
 }
 
 /// What is kept of a row besides its codes; a row without codes has an infinite error.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
 struct Factors {
     scale: f32,
     squared: f32,
@@ -58,7 +60,7 @@ impl Piece {
             padded,
             rows: None,
             codes: Huge::zeros(rows * padded),
-            factors: vec![NONE; rows].into(),
+            factors: no_factors(rows),
         }
     }
 
@@ -91,20 +93,24 @@ impl Piece {
     /// One piece of several in the order of their rows, of the rows that `keep` says.
     fn gather(parts: &[Arc<Piece>], keep: impl Fn(u32) -> bool) -> Option<Piece> {
         let (first, last) = (parts.first()?, parts.last()?);
-        let kept: Vec<(&Piece, usize, u32)> = parts
-            .iter()
-            .flat_map(|part| part.coded().map(|(place, row)| (&**part, place, row)))
-            .filter(|(_, _, row)| keep(*row))
-            .collect();
-        let range = (last.end_row - first.first_row) as usize;
-        let mut piece = Piece::new(first.first_row, first.first_row, first.padded);
-        piece.end_row = last.end_row;
-        let is_dense = kept.len() * 2 >= range;
-        let places = if is_dense { range } else { kept.len() };
-        piece.codes = Huge::zeros(places * first.padded);
-        piece.factors = vec![NONE; places].into();
-        piece.rows = (!is_dense).then(|| kept.iter().map(|(_, _, row)| *row).collect());
-        for (at, (part, place, row)) in kept.into_iter().enumerate() {
+        let kept = || {
+            let coded = parts
+                .iter()
+                .flat_map(|part| part.coded().map(move |(place, row)| (&**part, place, row)));
+            coded.filter(|(_, _, row)| keep(*row))
+        };
+        let (count, range) = (kept().count(), (last.end_row - first.first_row) as usize);
+        let is_dense = count * 2 >= range;
+        let places = if is_dense { range } else { count };
+        let mut piece = Piece {
+            first_row: first.first_row,
+            end_row: last.end_row,
+            padded: first.padded,
+            rows: (!is_dense).then(|| kept().map(|(_, _, row)| row).collect()),
+            codes: Huge::zeros(places * first.padded),
+            factors: no_factors(places),
+        };
+        for (at, (part, place, row)) in kept().enumerate() {
             let to = if is_dense {
                 (row - piece.first_row) as usize
             } else {
@@ -137,8 +143,12 @@ impl Piece {
         }
     }
 
-    /// Whether there is room for much more than it holds: few of its rows are live.
+    /// Whether there is room for much more than it holds: few of its rows are live. A view from
+    /// before the last of them cannot tell.
     fn is_worn(&self, view: &View) -> bool {
+        if self.end_row > view.rows {
+            return false;
+        }
         let live = view.live_between(self.first_row, self.end_row) as usize;
         live * 2 < self.factors.len()
     }
@@ -147,6 +157,13 @@ impl Piece {
         let rows = self.rows.as_ref().map_or(0, |rows| rows.len() * 4);
         self.codes.len() + self.factors.len() * size_of::<Factors>() + rows
     }
+}
+
+/// The factors of rows without codes.
+fn no_factors(rows: usize) -> Huge<Factors> {
+    let mut factors = Huge::zeros(rows);
+    factors.fill(NONE);
+    factors
 }
 
 /// 8-bit codes of a collection's rows, as far as there are any.

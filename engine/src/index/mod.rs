@@ -13,9 +13,12 @@ mod cell;
 mod centroid;
 pub(crate) mod coded;
 mod codes;
+#[cfg(test)]
+mod damage;
 pub(crate) mod effort;
 mod filling;
 pub(crate) mod fine;
+mod homes;
 pub(crate) mod listed;
 pub(crate) mod live;
 pub(crate) mod model;
@@ -24,6 +27,7 @@ mod quantizer;
 mod query_code;
 pub(crate) mod random;
 mod rotation;
+pub(crate) mod sample;
 pub(crate) mod segment;
 pub(crate) mod tail;
 #[cfg(test)]

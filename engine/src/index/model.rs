@@ -243,6 +243,21 @@ impl Model {
         self.each_list(query, coarse, |product, squared| self.key(product, squared))
     }
 
+    /// Finds the lists that are wanted by key and number, nearest first.
+    pub(crate) fn lists_where(
+        &self,
+        query: &[f32],
+        coarse: &mut Coarse,
+        is_wanted: impl Fn(f32, usize) -> bool,
+    ) {
+        let mut lists = std::mem::take(&mut coarse.lists);
+        lists.clear();
+        let keys = self.all_lists(query, coarse).iter().copied().zip(0..);
+        lists.extend(keys.filter(|(key, list)| is_wanted(*key, *list as usize)));
+        lists.sort_unstable_by(by_key);
+        coarse.lists = lists;
+    }
+
     /// The squared distance of each list from a rotated query, less the query's own square.
     pub(crate) fn distances<'c>(&self, query: &[f32], coarse: &'c mut Coarse) -> &'c [f32] {
         self.each_list(query, coarse, |product, squared| squared - 2.0 * product)

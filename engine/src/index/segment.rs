@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use super::cell::RowFactors;
 use super::coded::CodedRows;
 use super::filling::byte_of;
+use super::homes::{Homes, Shape};
 use crate::io::{File, Io, Map};
 use crate::kernel::{
     BLOCK_ROWS, BlockFactors, BlockRef, Factors, Huge, block_bytes, prefetch_bytes,
@@ -22,11 +23,11 @@ use crate::storage;
 
 const MAGIC: [u8; 8] = *b"NFSEGM\0\x01";
 const HEADER_BYTES: usize = 128;
+/// Where the header tells how homes lie.
+const HOMES_AT: usize = 56;
 const CHECKED_BYTES: usize = HEADER_BYTES - 8;
 /// Bytes that are gathered before they are written.
 const WRITE_BYTES: usize = 1 << 17;
-/// The home of a row that is in no list.
-const NO_LIST: u16 = u16::MAX;
 /// The row number of an empty place in a block.
 const NO_ROW: u32 = u32::MAX;
 
@@ -58,6 +59,7 @@ pub(crate) struct Segment {
     pub(crate) bytes: u64,
     map: Map,
     padded: usize,
+    homes: Shape,
     /// Rows of each list.
     counts: Box<[u32]>,
     /// The first block of each list.
@@ -79,8 +81,8 @@ fn homes_offset(lists: usize) -> usize {
     HEADER_BYTES + lists * 4
 }
 
-fn blocks_offset(lists: usize, rows: u32) -> usize {
-    (homes_offset(lists) + rows as usize * 2).next_multiple_of(64)
+fn blocks_offset(lists: usize, homes: Shape) -> usize {
+    (homes_offset(lists) + homes.bytes() as usize).next_multiple_of(64)
 }
 
 /// A block of a list.
@@ -137,17 +139,19 @@ impl Segment {
         let map = file.map(bytes).map_err(fail)?;
         let all = map.bytes(0, bytes as usize).ok_or_else(|| damaged(0))?;
         let (header, body) = all.split_at(HEADER_BYTES);
+        let code = header[HOMES_AT..HOMES_AT + 4].first_chunk().copied();
+        let homes = Shape::from_code(extent.rows(), u32::from_le_bytes(code.unwrap_or_default()));
         let sums = &header[CHECKED_BYTES - 8..];
         let [body_sum, header_sum] = [0, 8].map(|at| {
             let bytes = sums[at..at + 8].first_chunk().copied();
             u64::from_le_bytes(bytes.unwrap_or_default())
         });
         if xxh3_64(&header[..CHECKED_BYTES]) != header_sum
-            || header[..CHECKED_BYTES - 8] != encode(mark, extent, lists, padded)
+            || header[..CHECKED_BYTES - 8] != encode(mark, extent, lists, padded, homes)
         {
             return Err(damaged(0));
         }
-        let blocks_at = blocks_offset(lists, extent.rows());
+        let blocks_at = blocks_offset(lists, homes);
         if xxh3_64(body) != body_sum || all.len() < blocks_at {
             return Err(damaged(HEADER_BYTES));
         }
@@ -165,15 +169,37 @@ impl Segment {
             path.clone(),
             file,
             map.clone(),
-            bytes,
             padded,
+            homes,
             counts,
         );
         let blocks = segment.blocks() as usize;
-        if all.len() != blocks_at + blocks * stride(padded) {
+        if all.len() != blocks_at + blocks * stride(padded) || !segment.is_sound() {
             return Err(damaged(blocks_at));
         }
         Ok(segment)
+    }
+
+    /// Whether homes are lists that there are, and the rows of each list ascend within the range.
+    fn is_sound(&self) -> bool {
+        let Extent {
+            first_row, end_row, ..
+        } = self.extent;
+        let lists = self.counts.len();
+        let homes = (first_row..end_row).filter_map(|row| self.home(row));
+        let of_list = |list| {
+            let blocks = self.list(list);
+            blocks.flat_map(|block| (0..block.len()).map(move |place| block.row(place)))
+        };
+        homes.map(usize::from).all(|list| list < lists)
+            && (0..lists).all(|list| {
+                let mut next = first_row;
+                of_list(list).all(|row| {
+                    let ascends = (next..end_row).contains(&row);
+                    next = row.saturating_add(1);
+                    ascends
+                })
+            })
     }
 
     fn new(
@@ -181,8 +207,8 @@ impl Segment {
         path: PathBuf,
         file: Arc<dyn File>,
         map: Map,
-        bytes: u64,
         padded: usize,
+        homes: Shape,
         counts: Vec<u32>,
     ) -> Segment {
         let mut next = 0;
@@ -198,9 +224,10 @@ impl Segment {
             extent,
             path,
             file,
-            bytes,
+            bytes: map.readable_len() as u64,
             map,
             padded,
+            homes,
         }
     }
 
@@ -227,8 +254,8 @@ impl Segment {
     fn list_bytes(&self, list: usize) -> &[u8] {
         let count = self.counts[list] as usize;
         let stride = stride(self.padded);
-        let offset = blocks_offset(self.counts.len(), self.extent.rows())
-            + self.starts[list] as usize * stride;
+        let offset =
+            blocks_offset(self.counts.len(), self.homes) + self.starts[list] as usize * stride;
         self.map
             .bytes(offset as u64, count.div_ceil(BLOCK_ROWS) * stride)
             .unwrap_or_default()
@@ -265,13 +292,12 @@ impl Segment {
     /// The list that a row is in, if it is in one.
     #[inline]
     pub(crate) fn home(&self, row: u32) -> Option<u16> {
-        let place = u64::from(row.checked_sub(self.extent.first_row)?);
+        let place = row.checked_sub(self.extent.first_row)?;
         if row >= self.extent.end_row {
             return None;
         }
-        let offset = homes_offset(self.counts.len()) as u64 + place * 2;
-        let home = u16::from_le_bytes(*self.map.bytes(offset, 2)?.first_chunk()?);
-        (home != NO_LIST).then_some(home)
+        let start = homes_offset(self.counts.len()) as u64;
+        self.homes.find(&self.map, start, place)
     }
 
     /// Bytes of memory besides the map.
@@ -287,7 +313,13 @@ impl Segment {
 }
 
 /// The header of a segment, without its checksums.
-fn encode(mark: &[u8; 16], extent: Extent, lists: usize, padded: usize) -> [u8; CHECKED_BYTES - 8] {
+fn encode(
+    mark: &[u8; 16],
+    extent: Extent,
+    lists: usize,
+    padded: usize,
+    homes: Shape,
+) -> [u8; CHECKED_BYTES - 8] {
     let mut bytes = [0; CHECKED_BYTES - 8];
     bytes[..8].copy_from_slice(&MAGIC);
     bytes[8..24].copy_from_slice(mark);
@@ -297,6 +329,7 @@ fn encode(mark: &[u8; 16], extent: Extent, lists: usize, padded: usize) -> [u8; 
     bytes[44..48].copy_from_slice(&extent.end_row.to_le_bytes());
     bytes[48..52].copy_from_slice(&(lists as u32).to_le_bytes());
     bytes[52..56].copy_from_slice(&(padded as u32).to_le_bytes());
+    bytes[HOMES_AT..HOMES_AT + 4].copy_from_slice(&homes.code().to_le_bytes());
     bytes
 }
 
@@ -390,7 +423,7 @@ impl Workshop<'_> {
         &self,
         extent: Extent,
         counts: Vec<u32>,
-        homes: &[u16],
+        homes: &Homes,
         fill: impl FnOnce(&mut Writer<'_>) -> Result<()>,
     ) -> Result<Segment> {
         let path = segment_path(self.directory, extent.number);
@@ -413,13 +446,15 @@ impl Workshop<'_> {
             };
             // Only little-endian machines are built for.
             let counts_bytes: &[u8] = bytemuck::cast_slice(&counts);
-            writer.put(counts_bytes)?;
-            let homes_bytes: &[u8] = bytemuck::cast_slice(homes);
-            for part in homes_bytes.chunks(WRITE_BYTES) {
-                writer.put(part)?;
+            // No more at a time than there is room for.
+            for bytes in std::iter::once(counts_bytes).chain(homes.parts()) {
+                for part in bytes.chunks(stride(self.padded)) {
+                    writer.put(part)?;
+                }
             }
-            let there = HEADER_BYTES + counts_bytes.len() + homes_bytes.len();
-            let gap = blocks_offset(counts.len(), extent.rows()) - there;
+            let shape = homes.shape();
+            let there = homes_offset(counts.len()) + shape.bytes() as usize;
+            let gap = blocks_offset(counts.len(), shape) - there;
             writer.put(&[0; 64][..gap])?;
             fill(&mut writer)?;
             writer.write()?;
@@ -436,6 +471,7 @@ impl Workshop<'_> {
                 extent,
                 counts.len(),
                 padded,
+                shape,
             ));
             header[CHECKED_BYTES - 8..CHECKED_BYTES].copy_from_slice(&sum.digest().to_le_bytes());
             let header_sum = xxh3_64(&header[..CHECKED_BYTES]);
@@ -450,8 +486,8 @@ impl Workshop<'_> {
                 path.clone(),
                 file,
                 map,
-                position,
                 padded,
+                shape,
                 counts,
             ))
         })();
@@ -465,14 +501,13 @@ impl Workshop<'_> {
     pub(crate) fn build(&self, extent: Extent, coded: &[CodedRows]) -> Result<Segment> {
         let rows: usize = coded.iter().map(|part| part.rows.len()).sum();
         let mut counts = vec![0_u32; self.lists];
-        let mut homes = Huge::zeros(extent.rows() as usize);
-        homes.fill(NO_LIST);
+        let mut homes = Homes::new(extent.rows());
         for (row, list) in coded
             .iter()
             .flat_map(|part| part.rows.iter().zip(&part.lists))
         {
             counts[usize::from(*list)] += 1;
-            homes[(row - extent.first_row) as usize] = *list;
+            homes.put(row - extent.first_row, *list);
         }
         // Counting sort: it leaves the rows of a list in order.
         let mut next = vec![0_u32; self.lists];
@@ -525,13 +560,13 @@ impl Workshop<'_> {
             end_row: last.extent.end_row,
         };
         let mut counts = vec![0_u32; self.lists];
-        let mut homes = Huge::zeros(extent.rows() as usize);
-        homes.fill(NO_LIST);
+        let mut homes = Homes::new(extent.rows());
         for part in parts {
-            for row in part.extent.first_row..part.extent.end_row {
-                if let Some(list) = part.home(row).filter(|_| view.is_live(row)) {
+            let live = view.live_rows(part.extent.first_row);
+            for row in live.take_while(|row| *row < part.extent.end_row) {
+                if let Some(list) = part.home(row) {
                     counts[usize::from(list)] += 1;
-                    homes[(row - extent.first_row) as usize] = list;
+                    homes.put(row - extent.first_row, list);
                 }
             }
         }

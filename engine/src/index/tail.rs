@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use arc_swap::ArcSwap;
 use nearfield_model::Result;
 
-use super::{CodeGroup, GROUP_ROWS, Quantizer, Rotation, centroid};
+use super::centroid::Mean;
+use super::{CodeGroup, GROUP_ROWS, Quantizer, Rotation};
 use crate::pause::pause;
 use crate::points::View;
 use crate::storage::Schema;
@@ -231,19 +232,15 @@ impl Tail {
         let sampled = (from..from + rows)
             .step_by(step)
             .filter(|row| view.is_live(*row));
-        let mut values = Vec::new();
-        let mut scales = Vec::new();
+        let mut mean = Mean::new(schema.dimension);
         view.visit_vectors(schema, sampled, |_, vector, scale| {
-            values.extend_from_slice(vector);
-            scales.push(scale);
+            mean.add(vector, scale);
             Ok(())
         })?;
-        let rows = values
-            .chunks_exact(schema.dimension)
-            .zip(scales.iter().copied());
-        let mean = centroid(rows, schema.dimension);
-        let quantizer = Quantizer::new(schema.metric, self.rotation.clone(), &mean);
-        Ok(Chunk::new(quantizer, scales.len() as u32))
+        let sample = mean.rows;
+        let rotation = self.rotation.clone();
+        let quantizer = Quantizer::new(schema.metric, rotation, &mean.centroid());
+        Ok(Chunk::new(quantizer, sample))
     }
 
     fn encode_into(
@@ -261,8 +258,9 @@ impl Tail {
             chunk.coded.fetch_add(1, Ordering::AcqRel);
             return Ok(());
         }
-        let live = (base..base + GROUP).filter(|row| view.is_live(*row));
-        view.visit_vectors(schema, live, |row, vector, scale| {
+        // Also of rows that are dead: a power loss may take what removed them, and leave a
+        // checkpoint with their codes.
+        view.visit_vectors(schema, base..base + GROUP, |row, vector, scale| {
             let position = (row - base) as usize;
             values[position * schema.dimension..][..schema.dimension].copy_from_slice(vector);
             scales[position] = scale;

@@ -12,7 +12,6 @@ use super::query::Query;
 use super::top_k::TopK;
 use super::trace::{Stage, Trace};
 use crate::collection::matching::Matching;
-use crate::filter::mask::Mask;
 use crate::index::model::Coarse;
 use crate::index::tail::CHUNK_ROWS;
 use crate::index::{GROUP_ROWS, Keys, QueryCode};
@@ -24,6 +23,9 @@ const RERANK_STEP: usize = 64;
 /// The same, where 8-bit codes leave few.
 const RERANK_STEP_FINE: usize = 16;
 
+/// Rows whose 8-bit codes are fetched while one is looked at.
+pub(super) const LOOK_AHEAD: usize = 12;
+
 /// Memory of one scan, kept for the next.
 #[derive(Default)]
 pub(crate) struct Scratch {
@@ -32,6 +34,8 @@ pub(crate) struct Scratch {
     pub(super) found: Candidates,
     /// Rows that no code says anything of.
     uncoded: Vec<u32>,
+    /// The rows that match, where each is looked at.
+    each: Vec<u32>,
 }
 
 /// A row that may be near, and how near at best.
@@ -64,15 +68,18 @@ pub(crate) fn scan(
 ) -> Result<()> {
     scratch.found.begin(nearest.limit());
     scratch.uncoded.clear();
-    probe_lists(ground, query, matching, reach, scratch, trace);
-    scan_tail(
-        ground,
-        query,
-        matching.map(Matching::mask),
-        reach.epsilon,
-        scratch,
-        trace,
-    );
+    match matching.filter(|_| reach.each) {
+        Some(matching) => {
+            let mut rows = std::mem::take(&mut scratch.each);
+            if rows.is_empty() {
+                rows.extend(matching.rows.range(..ground.live.covered()));
+            }
+            look_at(ground, query, &rows, nearest, scratch, trace)?;
+            scratch.each = rows;
+        }
+        None => probe_lists(ground, query, matching, reach, nearest, scratch, trace)?,
+    }
+    scan_tail(ground, query, matching, reach.epsilon, scratch, trace);
     trace.lap(Stage::Scan);
     let uncoded = scratch.uncoded.iter().copied();
     rerank(ground, query, uncoded, nearest, trace)?;
@@ -160,16 +167,57 @@ fn refine(ground: &Ground<'_>, query: &Query<'_>, found: &mut Candidates, trace:
     }
 }
 
+/// Looks at rows one by one: bounds them by their 8-bit codes, or compares them exactly.
+pub(super) fn look_at(
+    ground: &Ground<'_>,
+    query: &Query<'_>,
+    rows: &[u32],
+    nearest: &mut TopK<'_>,
+    scratch: &mut Scratch,
+    trace: &mut Trace,
+) -> Result<()> {
+    let fine = &*ground.fine;
+    if fine.is_empty() {
+        return rerank(ground, query, rows.iter().copied(), nearest, trace);
+    }
+    let fine_query = query.fine();
+    let Scratch { found, uncoded, .. } = scratch;
+    for (at, row) in rows.iter().enumerate() {
+        if let Some(ahead) = rows.get(at + LOOK_AHEAD) {
+            fine.prefetch(*ahead);
+        }
+        match fine.bounds(*row, &fine_query) {
+            Some((lower, upper)) => {
+                if lower <= found.threshold() {
+                    found.push(*row, (lower + upper) / 2.0, lower);
+                }
+            }
+            None => uncoded.push(*row),
+        }
+    }
+    trace.rows_refined += rows.len() as u64;
+    Ok(())
+}
+
 /// Looks at the codes of the rows that no segment covers.
 fn scan_tail(
     ground: &Ground<'_>,
     query: &Query<'_>,
-    matching: Option<&Mask>,
+    matching: Option<&Matching>,
     epsilon: f32,
     scratch: &mut Scratch,
     trace: &mut Trace,
 ) {
     let (view, covered) = (&*ground.view, ground.live.covered());
+    if let Some(matching) = matching {
+        let few = (view.rows.saturating_sub(covered) as usize / GROUP_ROWS) as u64;
+        if matching.rows.range_cardinality(covered..view.rows) <= few {
+            let rows = matching.rows.range(covered..view.rows);
+            scratch.uncoded.extend(rows);
+            return;
+        }
+    }
+    let matching = matching.map(Matching::mask);
     let Scratch {
         code,
         found,
@@ -252,15 +300,23 @@ pub(super) fn rerank(
         })
 }
 
-/// An upper bound; never NaN.
-#[derive(PartialEq)]
-struct Upper(f32);
+/// An upper bound, never NaN, and the estimate that it belongs to.
+struct Upper {
+    bound: f32,
+    estimate: f32,
+}
+
+impl PartialEq for Upper {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
 
 impl Eq for Upper {}
 
 impl Ord for Upper {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.0.total_cmp(&other.0)
+        self.bound.total_cmp(&other.bound)
     }
 }
 
@@ -271,7 +327,7 @@ impl PartialOrd for Upper {
 }
 
 impl Candidates {
-    fn begin(&mut self, limit: usize) {
+    pub(super) fn begin(&mut self, limit: usize) {
         self.rows.clear();
         self.uppers.clear();
         self.limit = limit;
@@ -281,14 +337,22 @@ impl Candidates {
     #[inline]
     pub(super) fn threshold(&self) -> f32 {
         match self.uppers.peek() {
-            Some(upper) if self.uppers.len() == self.limit => upper.0,
+            Some(upper) if self.uppers.len() == self.limit => upper.bound,
             _ => f32::INFINITY,
         }
     }
 
-    /// Whether there are as many rows as are wanted.
-    pub(super) fn is_enough(&self) -> bool {
-        self.rows.len() >= self.limit
+    /// About where the last row wanted is.
+    pub(super) fn last(&self) -> f32 {
+        match self.uppers.peek() {
+            Some(upper) if self.uppers.len() == self.limit => upper.estimate,
+            _ => f32::INFINITY,
+        }
+    }
+
+    /// How many rows there are.
+    pub(super) fn count(&self) -> usize {
+        self.rows.len()
     }
 
     /// Takes a row whose lower bound is within the threshold.
@@ -300,12 +364,12 @@ impl Candidates {
             row,
         });
         // The bound of a row that cannot be estimated is infinite or NaN, and tells nothing.
-        let upper = 2.0 * estimate - lower;
-        if upper < self.threshold() {
+        let bound = 2.0 * estimate - lower;
+        if bound < self.threshold() {
             if self.uppers.len() == self.limit {
                 self.uppers.pop();
             }
-            self.uppers.push(Upper(upper));
+            self.uppers.push(Upper { bound, estimate });
         }
     }
 }

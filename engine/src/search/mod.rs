@@ -1,9 +1,11 @@
 //! Search: plan, scan codes for candidates, rerank them exactly, answer.
 
 mod candidates;
+mod costs;
 mod lists;
 mod plan;
 mod query;
+mod rarity;
 mod top_k;
 mod trace;
 

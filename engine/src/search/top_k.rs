@@ -35,6 +35,11 @@ impl<'v> TopK<'v> {
         self.limit
     }
 
+    /// How many rows there are, up to the limit.
+    pub(crate) fn count(&self) -> usize {
+        self.heap.len()
+    }
+
     /// The key that a row must not exceed to be among the nearest.
     #[inline]
     pub(crate) fn threshold(&self) -> f32 {

@@ -143,6 +143,8 @@ pub enum Event {
     SearchedCodes,
     SearchedLists,
     SearchedListedRows,
+    /// A snapshot was opened with the index that it was taken with.
+    SnapshotOpened,
     SearchedForAll,
 }
 

@@ -9,6 +9,9 @@ use serde_json::value::RawValue;
 
 use crate::error::{Error, Result};
 
+/// What is said of a member that is given twice.
+pub(super) const TWICE: &str = "a member is given twice";
+
 /// The members of an object, by name; each name once.
 pub(super) struct Members<'t>(BTreeMap<String, &'t RawValue>);
 
@@ -19,18 +22,19 @@ impl<'t> Members<'t> {
             .map_err(|error| Error::invalid(format!("{what} is not a JSON object: {error}")))
     }
 
+    /// Members that were read one by one.
+    pub(super) fn of(members: impl IntoIterator<Item = (&'t str, &'t RawValue)>) -> Self {
+        let named = members
+            .into_iter()
+            .map(|(name, json)| (name.to_owned(), json));
+        Members(named.collect())
+    }
+
     /// Refuses members other than these.
     pub(super) fn allow(&self, what: &str, names: &[&str]) -> Result<()> {
         match self.0.keys().find(|name| !names.contains(&name.as_str())) {
             None => Ok(()),
-            Some(name) => {
-                let name: String = name.chars().take(40).collect();
-                let takes = match names {
-                    [] => "it takes none".to_owned(),
-                    names => format!("it takes {}", names.join(", ")),
-                };
-                Err(Error::invalid(format!("{what} has no field {name:?}; {takes}")).in_field(name))
-            }
+            Some(name) => Err(unknown(what, name, names)),
         }
     }
 
@@ -50,8 +54,7 @@ impl<'t> Members<'t> {
 
     /// The JSON of a member that has to be there.
     pub(super) fn required_json(&self, name: &str) -> Result<&'t RawValue> {
-        self.json(name)
-            .ok_or_else(|| Error::invalid(format!("{name} is missing")).in_field(name))
+        self.json(name).ok_or_else(|| missing(name))
     }
 
     /// A member, unless it is absent or `null`.
@@ -63,6 +66,21 @@ impl<'t> Members<'t> {
     pub(super) fn required<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
         typed(self.required_json(name)?, name)
     }
+}
+
+/// The refusal of a member that is not there in `what`.
+pub(super) fn unknown(what: &str, name: &str, names: &[&str]) -> Error {
+    let name: String = name.chars().take(40).collect();
+    let takes = match names {
+        [] => "it takes none".to_owned(),
+        names => format!("it takes {}", names.join(", ")),
+    };
+    Error::invalid(format!("{what} has no field {name:?}; {takes}")).in_field(name)
+}
+
+/// The refusal of a request without a member that has to be there.
+pub(super) fn missing(name: &str) -> Error {
+    Error::invalid(format!("{name} is missing")).in_field(name)
 }
 
 /// Reads a member's JSON; its place inside the member says little, so it is left out.
@@ -95,7 +113,7 @@ impl<'t> Visitor<'t> for MembersVisitor {
         let mut members = BTreeMap::new();
         while let Some((name, json)) = entries.next_entry::<String, &RawValue>()? {
             if members.insert(name, json).is_some() {
-                return Err(A::Error::custom("a member is given twice"));
+                return Err(A::Error::custom(TWICE));
             }
         }
         Ok(Members(members))

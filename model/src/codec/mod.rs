@@ -1,4 +1,5 @@
-//! Requests, responses and errors as JSON: plain and exact, for doors that need not be fast
+//! Requests, responses and errors as JSON, plain and exact, and requests and responses as
+//! MessagePack, read as it arrives. JSON is for doors that need not be fast
 //! and for conformance cases.
 //!
 //! An *envelope* names the verb: `{"count": {"collection": "docs"}}`. A *body* is what is
@@ -39,16 +40,28 @@
 //! [`Request::check`](crate::Request::check), which every service calls.
 
 mod error;
+mod matrix;
 mod members;
+mod msgpack;
+mod parts;
 mod read;
 mod response;
 mod vectors;
+mod words;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::{error_from_json, error_to_json};
+pub use matrix::{ComponentFault, Matrix, MatrixBuilder, Shape, component_fault};
+pub use msgpack::{
+    MessagePackReader, request_from_msgpack, request_to_msgpack, response_from_msgpack,
+    response_to_msgpack,
+};
+pub use parts::{Parts, ids_from_json, matrix_member, metadata_from_json};
 pub use read::{request_from_body, request_from_json};
 pub use response::{response_from_body, response_from_json, response_to_body, response_to_json};
+pub use vectors::{not_base64, not_whole};
+pub use words::Words;
 pub use write::{request_to_body, request_to_json};

@@ -2,8 +2,9 @@
 
 use serde_json::value::RawValue;
 
-use super::members::{Members, typed};
-use super::vectors::{Matrix, Shape};
+use super::matrix::{Matrix, Shape};
+use super::members::{Members, missing, typed};
+use super::vectors::read_matrix;
 use crate::decimal;
 use crate::error::{Error, Result};
 use crate::filter::Filter;
@@ -32,11 +33,26 @@ pub fn request_from_json(text: &str) -> Result<Request<'static>> {
 /// # Errors
 /// As [`request_from_json`].
 pub fn request_from_body(verb: &str, collection: &str, text: &str) -> Result<Request<'static>> {
-    let text = if text.trim().is_empty() { "{}" } else { text };
+    let text = if trimmed(text).is_empty() { "{}" } else { text };
     read(verb, Some(collection), text)
 }
 
-fn fields(verb: &str) -> Option<&'static [&'static str]> {
+/// A text without the white space of JSON around it, which is less than that of Unicode.
+pub(super) fn trimmed(text: &str) -> &str {
+    text.trim_matches([' ', '\n', '\r', '\t'])
+}
+
+/// The refusal of a name that is no verb's.
+pub(super) fn no_verb(verb: &str) -> Error {
+    let verb: String = verb.chars().take(40).collect();
+    Error::invalid(format!(
+        "{verb:?} is no verb; use one of {}",
+        Request::VERBS.join(", ")
+    ))
+}
+
+/// The members that a verb takes, beside its collection.
+pub(super) fn fields(verb: &str) -> Option<&'static [&'static str]> {
     Some(match verb {
         "create_collection" => &["dimension", "metric", "storage", "unindexed_fields"],
         "upsert" => &["ids", "vectors", "metadata", "durability"],
@@ -63,13 +79,7 @@ fn fields(verb: &str) -> Option<&'static [&'static str]> {
 }
 
 fn read(verb: &str, collection: Option<&str>, text: &str) -> Result<Request<'static>> {
-    let Some(fields) = fields(verb) else {
-        let verb: String = verb.chars().take(40).collect();
-        return Err(Error::invalid(format!(
-            "{verb:?} is no verb; use one of {}",
-            Request::VERBS.join(", ")
-        )));
-    };
+    let fields = fields(verb).ok_or_else(|| no_verb(verb))?;
     let members = Members::read(text, verb)?;
     if verb == "list_collections" {
         members.allow(verb, fields)?;
@@ -85,10 +95,39 @@ fn read(verb: &str, collection: Option<&str>, text: &str) -> Result<Request<'sta
             members.required("collection")?
         }
     };
-    read_verb(verb, collection, &members)
+    let columns = Columns {
+        ids: members.json("ids").map(read_ids).transpose()?,
+        vectors: members.json("vectors").map(read_matrix).transpose()?,
+        metadata: members.json("metadata").map(read_column).transpose()?,
+    };
+    read_verb(verb, collection, &members, columns)
 }
 
-fn read_verb(verb: &str, collection: String, members: &Members<'_>) -> Result<Request<'static>> {
+/// The members of a batch that have many rows.
+#[derive(Debug, Default)]
+pub(super) struct Columns {
+    pub(super) ids: Option<Ids<'static>>,
+    pub(super) vectors: Option<Matrix>,
+    pub(super) metadata: Option<MetadataColumn<'static>>,
+}
+
+impl Columns {
+    fn ids(&mut self) -> Result<Ids<'static>> {
+        self.ids.take().ok_or_else(|| missing("ids"))
+    }
+
+    fn vectors(&mut self) -> Result<Matrix> {
+        self.vectors.take().ok_or_else(|| missing("vectors"))
+    }
+}
+
+/// Makes the request of a verb from its members; those with many rows are among `columns`.
+pub(super) fn read_verb(
+    verb: &str,
+    collection: String,
+    members: &Members<'_>,
+    mut columns: Columns,
+) -> Result<Request<'static>> {
     Ok(match verb {
         "create_collection" => CreateCollection {
             collection,
@@ -102,31 +141,31 @@ fn read_verb(verb: &str, collection: String, members: &Members<'_>) -> Result<Re
         "describe_collection" => DescribeCollection { collection }.into(),
         "upsert" => Upsert {
             collection,
-            batch: read_batch(members)?,
+            batch: read_batch(columns)?,
             durability: members.optional("durability")?.unwrap_or_default(),
         }
         .into(),
         "get" => {
-            let mut get = Get::new(collection, read_ids(members.required_json("ids")?)?);
+            let mut get = Get::new(collection, columns.ids()?);
             set(&mut get.with_vectors, members.optional("with_vectors")?);
             set(&mut get.with_metadata, members.optional("with_metadata")?);
             get.into()
         }
         "delete" => Delete {
             collection,
-            selection: read_selection(members)?,
+            selection: read_selection(members, columns)?,
             durability: members.optional("durability")?.unwrap_or_default(),
         }
         .into(),
         "update_metadata" => UpdateMetadata {
             collection,
-            selection: read_selection(members)?,
+            selection: read_selection(members, columns)?,
             patch: Metadata::parse(members.required_json("patch")?.get())
                 .map_err(|error| error.in_field("patch"))?,
             durability: members.optional("durability")?.unwrap_or_default(),
         }
         .into(),
-        "search" => read_search(collection, members)?.into(),
+        "search" => read_search(collection, members, columns.vectors()?)?.into(),
         "scan" => {
             let mut scan = Scan::new(collection);
             set(&mut scan.limit, members.optional("limit")?);
@@ -157,8 +196,11 @@ fn set<T>(slot: &mut T, value: Option<T>) {
     }
 }
 
-fn read_search(collection: String, members: &Members<'_>) -> Result<Search<'static>> {
-    let matrix = Matrix::read(members.required_json("vectors")?)?;
+fn read_search(
+    collection: String,
+    members: &Members<'_>,
+    matrix: Matrix,
+) -> Result<Search<'static>> {
     let vectors = match matrix.shape {
         Shape::Rows { dimension, .. } if dimension > 0 => Vectors::new(matrix.values, dimension)?,
         _ => Vectors::one(matrix.values),
@@ -181,9 +223,9 @@ fn read_search(collection: String, members: &Members<'_>) -> Result<Search<'stat
     Ok(search)
 }
 
-fn read_batch(members: &Members<'_>) -> Result<Batch<'static>> {
-    let ids = read_ids(members.required_json("ids")?)?;
-    let matrix = Matrix::read(members.required_json("vectors")?)?;
+fn read_batch(mut columns: Columns) -> Result<Batch<'static>> {
+    let ids = columns.ids()?;
+    let matrix = columns.vectors()?;
     let rows = match matrix.shape {
         Shape::Rows { rows, .. } => rows,
         Shape::Unknown => ids.len(),
@@ -201,15 +243,14 @@ fn read_batch(members: &Members<'_>) -> Result<Batch<'static>> {
         ))
         .in_field("vectors"));
     }
-    let metadata = members.json("metadata").map(read_column).transpose()?;
     Ok(Batch {
         ids,
         values: matrix.values.into(),
-        metadata,
+        metadata: columns.metadata,
     })
 }
 
-fn read_ids(json: &RawValue) -> Result<Ids<'static>> {
+pub(super) fn read_ids(json: &RawValue) -> Result<Ids<'static>> {
     let elements: Vec<&RawValue> = typed(json, "ids")?;
     elements
         .iter()
@@ -218,7 +259,7 @@ fn read_ids(json: &RawValue) -> Result<Ids<'static>> {
         .collect()
 }
 
-fn read_column(json: &RawValue) -> Result<MetadataColumn<'static>> {
+pub(super) fn read_column(json: &RawValue) -> Result<MetadataColumn<'static>> {
     let rows: Vec<Option<&RawValue>> = typed(json, "metadata")?;
     let mut column = MetadataColumn::default();
     for (row, json) in rows.into_iter().enumerate() {
@@ -238,9 +279,9 @@ fn read_filter(members: &Members<'_>) -> Result<Option<Filter>> {
         .transpose()
 }
 
-fn read_selection(members: &Members<'_>) -> Result<Selection<'static>> {
-    match (members.json("ids"), read_filter(members)?) {
-        (Some(ids), None) => Ok(Selection::Ids(read_ids(ids)?)),
+fn read_selection(members: &Members<'_>, columns: Columns) -> Result<Selection<'static>> {
+    match (columns.ids, read_filter(members)?) {
+        (Some(ids), None) => Ok(Selection::Ids(ids)),
         (None, Some(filter)) => Ok(Selection::Filter(filter)),
         (Some(_), Some(_)) => Err(Error::invalid(
             "ids and filter are both given; give one of them",

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::error_from_json;
 use super::members::Members;
+use super::read::no_verb;
 use crate::error::{Error, Result};
 use crate::request::*;
 
@@ -29,11 +30,7 @@ macro_rules! responses {
         pub fn response_from_body(verb: &str, text: &str) -> Result<Response> {
             match verb {
                 $($wire => read::<$response>(verb, text).map(Response::$name),)*
-                _ => Err(Error::invalid(format!(
-                    "{:?} is no verb; use one of {}",
-                    verb.chars().take(40).collect::<String>(),
-                    Request::VERBS.join(", ")
-                ))),
+                _ => Err(no_verb(verb)),
             }
         }
     };

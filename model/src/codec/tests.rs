@@ -68,7 +68,7 @@ fn some_filter() -> impl Strategy<Value = Option<Filter>> {
     option::of(filter().prop_map(Filter::normalized))
 }
 
-fn request() -> impl Strategy<Value = Request<'static>> {
+pub(super) fn request() -> impl Strategy<Value = Request<'static>> {
     let name = text;
     let flags = any::<(bool, bool)>;
     prop_oneof![
@@ -285,7 +285,7 @@ fn description() -> impl Strategy<Value = Description> {
         })
 }
 
-fn response() -> impl Strategy<Value = Response> {
+pub(super) fn response() -> impl Strategy<Value = Response> {
     prop_oneof![
         text().prop_map(|collection| Response::CreateCollection(Created { collection })),
         text().prop_map(|collection| Response::DropCollection(Dropped { collection })),

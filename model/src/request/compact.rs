@@ -29,6 +29,7 @@ impl Compact {
 
 /// The space is given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Compacted {
     /// Log files that were rewritten or removed.
     pub files: u64,

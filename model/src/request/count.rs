@@ -38,6 +38,7 @@ impl Count {
 
 /// How many there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Counted {
     /// The number of points.
     pub count: u64,

@@ -28,6 +28,7 @@ pub struct CreateCollection {
 
 /// How the components of vectors are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Storage {
     /// 4 bytes each; reads give back the bits that were written.
@@ -108,6 +109,7 @@ impl CreateCollection {
 
 /// The collection was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Created {
     /// Its name.
     pub collection: String,

@@ -40,6 +40,7 @@ impl<'a> Delete<'a> {
 
 /// The points are removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Deleted {
     /// Points that were there and are not any more.
     pub deleted: u64,

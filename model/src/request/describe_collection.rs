@@ -33,6 +33,7 @@ impl DescribeCollection {
 
 /// A collection's schema and state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Description {
     /// Its name.
     pub collection: String,
@@ -68,7 +69,7 @@ pub struct Description {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damage: Option<String>,
     /// Microseconds that writers were slowed in total since the store was opened, because the
-    /// index lagged behind them.
+    /// index or compaction lagged behind them.
     #[serde(default)]
     pub write_delay_us: u64,
     /// The state of the index; none while there is no index.
@@ -80,6 +81,7 @@ pub struct Description {
 
 /// An indexed metadata field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldDescription {
     /// The dotted path.
     pub field: String,

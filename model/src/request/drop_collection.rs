@@ -28,6 +28,7 @@ impl DropCollection {
 
 /// The collection is gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Dropped {
     /// Its name.
     pub collection: String,

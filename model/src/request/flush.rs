@@ -28,6 +28,7 @@ impl Flush {
 
 /// The writes are on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Flushed {
     /// The number of the last write that is on disk.
     pub sequence: u64,

@@ -51,6 +51,7 @@ impl<'a> Get<'a> {
 
 /// The points asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Got {
     /// One entry per id asked for, in order; `None` where there is no such point.
     pub points: Vec<Option<Point>>,
@@ -58,6 +59,7 @@ pub struct Got {
 
 /// A point as it is read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Point {
     /// Its id.
     pub id: Id,
@@ -67,6 +69,7 @@ pub struct Point {
         skip_serializing_if = "Option::is_none",
         with = "crate::decimal::many"
     )]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<f32>>"))]
     pub vector: Option<Vec<f32>>,
     /// Its metadata, if asked for and there is any.
     #[serde(default, skip_serializing_if = "Option::is_none")]

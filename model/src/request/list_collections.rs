@@ -17,6 +17,7 @@ impl ListCollections {
 
 /// The collections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Listed {
     /// Their names, sorted.
     pub collections: Vec<String>,

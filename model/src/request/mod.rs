@@ -52,6 +52,16 @@ macro_rules! verbs {
             $(#[doc = concat!("Answers [`Request::", stringify!($name), "`].")] $name($response),)*
         }
 
+        #[cfg(feature = "schema")]
+        impl Response {
+            /// The JSON schema of each verb's response, by the verb's name.
+            pub fn schemas(
+                generator: &mut schemars::SchemaGenerator,
+            ) -> Vec<(&'static str, schemars::Schema)> {
+                vec![$(($wire, generator.subschema_for::<$response>())),*]
+            }
+        }
+
         impl Request<'_> {
             /// The names of all verbs.
             pub const VERBS: &'static [&'static str] = &[$($wire),*];
@@ -139,6 +149,7 @@ verbs! {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Durability {
     /// On disk (`fdatasync`): survives a crash of the machine.
@@ -146,6 +157,16 @@ pub enum Durability {
     Sync,
     /// In the page cache of the operating system: survives a crash of the process.
     Os,
+}
+
+impl Durability {
+    /// The name on every wire: `sync` or `os`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Durability::Sync => "sync",
+            Durability::Os => "os",
+        }
+    }
 }
 
 /// The points that a delete or a metadata update is about.

@@ -28,6 +28,7 @@ pub struct Scan {
 
 /// A place in a scan. It stays valid while the collection exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Cursor(pub u64);
 
 impl Scan {
@@ -88,6 +89,7 @@ impl Scan {
 
 /// A page of points.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Scanned {
     /// The points.
     pub points: Vec<Point>,

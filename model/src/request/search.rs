@@ -39,6 +39,12 @@ pub struct Search<'a> {
     pub filter: Option<Filter>,
     /// The share of the true nearest that is to be found on average, [`RECALL_MIN`] to 1;
     /// 0.95 unless said otherwise, and 1 compares every vector exactly.
+    ///
+    /// The same search finds the same as long as the store stays as it is, however many threads
+    /// answer and queries are sent together. Below 1, what is found depends on the index and the
+    /// codes that there are: writes, the work that follows them in the background, and reopening
+    /// may change it within the recall that is asked for. After reopening, hits are those of
+    /// before once 8-bit codes are made again, or at once where none are kept.
     pub recall: f32,
     /// Lists probed per query vector, 1 to [`PROBES_MAX`], in place of what the recall is
     /// translated to; more than there are probe all. A raw knob, for benchmarks.
@@ -172,6 +178,7 @@ fn check_knob(field: &str, value: Option<usize>, max: usize) -> Result<()> {
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Found {
     /// One list per query vector, in order; each nearest first, and by id where scores are
     /// equal.
@@ -183,12 +190,14 @@ pub struct Found {
 
 /// A point that was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Hit {
     /// Its id.
     pub id: Id,
     /// Similarity under cosine and dot (larger is nearer); distance under euclidean
     /// (smaller is nearer). The similarity of cosine stays within -1 to 1.
     #[serde(with = "crate::decimal::one")]
+    #[cfg_attr(feature = "schema", schemars(with = "f32"))]
     pub score: f32,
     /// Its metadata, if asked for and there is any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -199,5 +208,6 @@ pub struct Hit {
         skip_serializing_if = "Option::is_none",
         with = "crate::decimal::many"
     )]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<f32>>"))]
     pub vector: Option<Vec<f32>>,
 }

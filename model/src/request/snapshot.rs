@@ -48,6 +48,7 @@ impl Snapshot {
 
 /// The copy is made and on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SnapshotTaken {
     /// Where the copy is.
     pub path: String,

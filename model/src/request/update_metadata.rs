@@ -49,6 +49,7 @@ impl<'a> UpdateMetadata<'a> {
 
 /// The metadata is updated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MetadataUpdated {
     /// Points that were there and were patched.
     pub updated: u64,

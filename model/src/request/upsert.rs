@@ -178,6 +178,7 @@ impl<'a> Upsert<'a> {
 
 /// The points are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Upserted {
     /// Points in the batch.
     pub upserted: u64,

@@ -1,7 +1,6 @@
-//! How far a search among listed rows looks.
+//! How far a search among rows that match looks.
 
-use nearfield_model::{Durability, Search};
-use roaring::RoaringBitmap;
+use nearfield_model::{Durability, Filter, Search};
 
 use super::super::plan::{Ground, Reach};
 use super::super::query::Query;
@@ -28,8 +27,11 @@ fn rows_of_the_newer_epoch_alone_are_looked_for_as_far_as_it_says() {
     );
     let vector = vector(0, 0);
     for (rows, wanted) in [(64..300, 3), (0..64, 1), (0..300, 4)] {
-        let rows: RoaringBitmap = rows.into_iter().collect();
-        let listed = ListedRows::new(&ground.live, &rows);
+        let matching = Matching::new(
+            &Filter::eq("n", 1),
+            &ground.view,
+            rows.into_iter().collect(),
+        );
         let query = Query::new(&docs, &vector).unwrap();
         let mut nearest = TopK::new(1, &ground.view);
         let mut trace = Trace::new(None);
@@ -39,12 +41,15 @@ fn rows_of_the_newer_epoch_alone_are_looked_for_as_far_as_it_says() {
             probes: vec![1, 3],
             epsilon: 2.0,
             rerank: None,
+            each: false,
         };
         let scratch = &mut Scratch::default();
-        compare_listed(
-            &listed,
+        scratch.found.begin(1);
+        let (query, matching) = (&query, Some(&matching));
+        probe_lists(
             &ground,
-            &query,
+            query,
+            matching,
             &reach,
             &mut nearest,
             scratch,

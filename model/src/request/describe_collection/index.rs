@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The state of a collection's index.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IndexDescription {
     /// The newest epoch; they are counted from 1.
     pub epoch: u64,
@@ -33,18 +34,22 @@ pub struct IndexDescription {
 
 /// What a recall is translated to, measured on rows of the collection that were held out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Calibration {
     /// Hits per query vector, up to which this holds.
     pub limit: u64,
     /// The recall asked for.
     #[serde(with = "crate::decimal::one")]
+    #[cfg_attr(feature = "schema", schemars(with = "f32"))]
     pub recall: f32,
     /// Lists to probe per query vector.
     pub probes: u64,
     /// Standard errors by which lower bounds lie below the estimates of codes.
     #[serde(with = "crate::decimal::one")]
+    #[cfg_attr(feature = "schema", schemars(with = "f32"))]
     pub epsilon: f32,
     /// The recall that was measured with these on the rows held out, 0 to 1.
     #[serde(with = "crate::decimal::one")]
+    #[cfg_attr(feature = "schema", schemars(with = "f32"))]
     pub measured: f32,
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a search was answered. Counts are over all query vectors unless said otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Explanation {
     /// The way that the search went.
     pub plan: Plan,
@@ -27,6 +28,7 @@ pub struct Explanation {
     /// Standard errors by which lower bounds lie below the estimates of codes: what the recall
     /// was translated to; 0 where no codes are looked at.
     #[serde(with = "crate::decimal::one")]
+    #[cfg_attr(feature = "schema", schemars(with = "f32"))]
     pub epsilon: f32,
     /// Lists to probe per query vector: what the recall was translated to; 0 where there are
     /// no lists to choose from.
@@ -37,6 +39,7 @@ pub struct Explanation {
 
 /// The way of a search.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Plan {
     /// Every live row, exactly.
@@ -48,7 +51,8 @@ pub enum Plan {
     Codes,
     /// The codes of the nearest lists and of the tail.
     Lists,
-    /// The matching rows of the nearest lists and of the tail, exactly.
+    /// The matching rows of the nearest lists and of the tail, one by one where that is cheaper
+    /// than the codes of a list.
     ListedRows,
 }
 
@@ -67,6 +71,7 @@ impl Plan {
 
 /// A stretch of a search's way through the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SearchStage {
     /// `filter` (which rows match), `prepare` (query vectors are checked and rotated),
     /// `coarse` (the nearest lists), `scan` (codes), `rerank` (exact comparison) or `answer`

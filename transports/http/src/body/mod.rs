@@ -1,7 +1,11 @@
 //! Bodies: requests and responses as the bytes between the headers.
 
+mod json;
+
+use json::JsonReader;
 use nearfield_model::codec::{
-    request_from_body, request_to_body, response_from_body, response_to_body,
+    MessagePackReader, request_to_msgpack, response_from_body, response_from_msgpack,
+    response_to_msgpack,
 };
 use nearfield_model::{Error, Request, Response, Result};
 
@@ -26,31 +30,33 @@ impl Format {
 
 /// Reads the body of a request piece by piece, as it arrives.
 #[derive(Debug)]
-pub struct RequestReader {
-    format: Format,
-    verb: &'static str,
-    collection: String,
-    bytes: Vec<u8>,
+pub struct RequestReader(Reader);
+
+#[derive(Debug)]
+enum Reader {
+    Json(JsonReader),
+    MessagePack(MessagePackReader),
 }
 
 impl RequestReader {
     /// Will read the body of a `verb` on `collection`.
     pub fn new(format: Format, verb: &'static str, collection: impl Into<String>) -> Self {
-        RequestReader {
-            format,
-            verb,
-            collection: collection.into(),
-            bytes: Vec::new(),
-        }
+        RequestReader(match format {
+            Format::Json => Reader::Json(JsonReader::new(verb, collection.into())),
+            Format::MessagePack => Reader::MessagePack(MessagePackReader::new(verb, collection)),
+        })
     }
 
     /// Takes the next piece.
     ///
     /// # Errors
-    /// As [`finish`](Self::finish), as soon as it can be told.
+    /// As [`finish`](Self::finish), as soon as it can be told. After an error the reader is of no
+    /// more use.
     pub fn feed(&mut self, piece: &[u8]) -> Result<()> {
-        self.bytes.extend_from_slice(piece);
-        Ok(())
+        match &mut self.0 {
+            Reader::Json(reader) => reader.feed(piece),
+            Reader::MessagePack(reader) => reader.feed(piece),
+        }
     }
 
     /// Ends the body.
@@ -59,13 +65,9 @@ impl RequestReader {
     /// `InvalidArgument` with the field, and the row if there is one, if the body is not that
     /// verb's; `TooLarge` over the model's limits.
     pub fn finish(self) -> Result<Request<'static>> {
-        match self.format {
-            Format::Json => {
-                let text = str::from_utf8(&self.bytes)
-                    .map_err(|error| Error::invalid(format!("the body is not UTF-8: {error}")))?;
-                request_from_body(self.verb, &self.collection, text)
-            }
-            Format::MessagePack => Err(Error::invalid("MessagePack is not read yet")),
+        match self.0 {
+            Reader::Json(reader) => reader.finish(),
+            Reader::MessagePack(reader) => reader.finish(),
         }
     }
 }
@@ -76,10 +78,9 @@ impl RequestReader {
 /// `InvalidArgument` with the row if a batch's metadata is not JSON.
 pub fn write_request(format: Format, request: &Request<'_>, to: &mut Vec<u8>) -> Result<()> {
     match format {
-        Format::Json => to.extend_from_slice(request_to_body(request)?.as_bytes()),
-        Format::MessagePack => return Err(Error::invalid("MessagePack is not written yet")),
+        Format::Json => json::write_request(request, to),
+        Format::MessagePack => request_to_msgpack(request, to),
     }
-    Ok(())
 }
 
 /// Appends the body of a response.
@@ -88,10 +89,9 @@ pub fn write_request(format: Format, request: &Request<'_>, to: &mut Vec<u8>) ->
 /// `Internal` if metadata is not JSON.
 pub fn write_response(format: Format, response: &Response, to: &mut Vec<u8>) -> Result<()> {
     match format {
-        Format::Json => to.extend_from_slice(response_to_body(response)?.as_bytes()),
-        Format::MessagePack => return Err(Error::invalid("MessagePack is not written yet")),
+        Format::Json => json::write_response(response, to),
+        Format::MessagePack => response_to_msgpack(response, to),
     }
-    Ok(())
 }
 
 /// Reads the body of the response to a verb.
@@ -105,6 +105,6 @@ pub fn read_response(format: Format, verb: &str, body: &[u8]) -> Result<Response
                 .map_err(|error| Error::invalid(format!("the body is not UTF-8: {error}")))?;
             response_from_body(verb, text)
         }
-        Format::MessagePack => Err(Error::invalid("MessagePack is not read yet")),
+        Format::MessagePack => response_from_msgpack(verb, body),
     }
 }

@@ -1,0 +1,150 @@
+//! `nearfield serve`
+
+mod config;
+mod flags;
+mod logs;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Args;
+use nearfield::{Builder, Database, ErrorKind};
+use nearfield_http::server::{self, Limited, Metrics, Server};
+use serde_json::json;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+use signal_hook::iterator::Signals;
+
+use crate::budget;
+use crate::failure::{Failure, Outcome};
+use crate::show::Output;
+use crate::store::StorePath;
+
+/// Answer over the network: HTTP with JSON and MessagePack, and gRPC on the same port
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Each option can also be set in the environment, or in the file of --config under the same name,
+such as `listen = \"0.0.0.0:6327\"`; options come before the environment, and that before the file.
+The file is TOML.
+
+SIGTERM and Ctrl-C end the server once what was accepted is answered; SIGHUP reads keys and
+certificates again.
+
+Examples:
+  nearfield serve ./data
+  nearfield serve ./data --listen 0.0.0.0:6327 --keys keys.txt --allowed-host db.example.com
+  curl -X PUT localhost:6327/v1/collections/docs -H 'content-type: application/json' \\
+       -d '{\"dimension\": 3}'")]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    store: StorePath,
+
+    /// Read options from this file
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "NEARFIELD_CONFIG",
+        hide_env_values = true
+    )]
+    config: Option<PathBuf>,
+
+    #[command(flatten)]
+    flags: flags::Flags,
+}
+
+impl Serve {
+    pub(crate) fn run(self, output: Output) -> Outcome {
+        let serve = match &self.config {
+            Some(file) => config::read(file)?,
+            None => self,
+        };
+        logs::start(&serve.flags);
+        serve.serve(output)
+    }
+
+    fn serve(self, output: Output) -> Outcome {
+        let target = &self.store.path;
+        let mut signals = listen_to_signals()?;
+        let settings = self.flags.settings();
+        let limited = Arc::new(Limited::closed(settings.calls_max));
+        let metrics = Arc::new(Metrics::default());
+        // Probes are answered while the store is being opened.
+        let grpc = nearfield_grpc::server::router(
+            limited.clone(),
+            Some(metrics.clone()),
+            nearfield_grpc::server::Settings::default(),
+        );
+        let server = server::Builder::new(Arc::clone(&limited), settings)
+            .metrics(metrics)
+            .grpc(grpc)
+            .start()
+            .map_err(|error| Failure::of_server(&error))?;
+        let database = self.open(target)?;
+        limited.open(database.service());
+        announce(&server, target, &output)?;
+        for signal in signals.forever() {
+            match signal {
+                SIGHUP => match server.reload() {
+                    Ok(()) => tracing::info!("keys and certificates were read again"),
+                    Err(error) => {
+                        tracing::error!(%error, "keys and certificates stay as they were")
+                    }
+                },
+                _ => break,
+            }
+        }
+        tracing::info!("ending");
+        server.shutdown();
+        tracing::info!("ended");
+        Ok(())
+    }
+
+    fn open(&self, target: &str) -> Outcome<Database> {
+        Builder::new(target)
+            .options(|options| {
+                options.program = "nearfield serve".to_owned();
+                options.lean = self.flags.lean;
+                options.memory_bytes_max = budget::bytes_max();
+            })
+            .open()
+            .map_err(|error| Failure::of(&error, target))
+    }
+}
+
+/// A second signal ends the process at once.
+fn listen_to_signals() -> Outcome<Signals> {
+    let failed = |error: std::io::Error| Failure::system("listen to signals", &error);
+    let ending = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // The order matters: the second signal finds the flag that the first one set.
+        flag::register_conditional_default(signal, Arc::clone(&ending)).map_err(failed)?;
+        flag::register(signal, Arc::clone(&ending)).map_err(failed)?;
+    }
+    Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)
+}
+
+fn announce(server: &Server, target: &str, output: &Output) -> Outcome {
+    let scheme = if server.has_tls() { "https" } else { "http" };
+    let url = format!("{scheme}://{}", server.local_addr());
+    tracing::info!(%url, store = target, "listening");
+    output.json(&json!({"url": url, "store": target}))?;
+    output.text(&format!(
+        "{target} is served at {url}; {url}/docs lists what it answers\n"
+    ))
+}
+
+impl Failure {
+    /// What keeps a server from starting.
+    fn of_server(error: &nearfield::Error) -> Self {
+        let failure = Failure::of(error, "the server");
+        match error.kind() {
+            ErrorKind::Forbidden => failure
+                .hint("`nearfield key create NAME --right admin` makes a key for --keys FILE"),
+            ErrorKind::Unavailable => {
+                failure.hint("choose another address with --listen, or end what listens there")
+            }
+            _ => failure.hint("`nearfield help serve` explains the options"),
+        }
+    }
+}

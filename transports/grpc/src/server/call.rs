@@ -1,0 +1,212 @@
+//! One unary call: its message is gathered, answered, and the answer framed.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::request::Parts;
+use http_body_util::BodyExt;
+use nearfield_model::{
+    Cancellation, Context, Error, ErrorKind, Observation, Result, Rights, Stage,
+};
+
+use super::budget::Share;
+use super::work::work;
+use super::{Door, answer, ingest};
+use crate::convert::{Incoming, encode_response, verb};
+use crate::frame::{Deframer, Pieces};
+use crate::head::{SERVICE, is_grpc, request_id_from, timeout_from};
+
+/// The method that is a stream.
+const INGEST: &str = "Ingest";
+
+/// Answers a request to the service.
+pub(super) async fn call(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let start = Instant::now();
+    let (mut parts, body) = request.into_parts();
+    if !is_grpc(&parts.headers) {
+        return answer::not_grpc();
+    }
+    let path = std::mem::take(&mut parts.uri);
+    let method = path.path().strip_prefix(SERVICE).unwrap_or_default();
+    let context = match context(&parts, start) {
+        Ok(context) => context,
+        Err(error) => {
+            door.observe(verb(method), Some(&error), start, &Context::default());
+            return answer::error(&error, None);
+        }
+    };
+    if method == INGEST {
+        return ingest::answer(door, context, body);
+    }
+    let (context, answered) = unary(&door, method, context, body, start).await;
+    door.observe(verb(method), answered.as_ref().err(), start, &context);
+    match answered {
+        Ok(message) => answer::message(message, &context.stages),
+        Err(error) => answer::error(&error, Some(&context.stages)),
+    }
+}
+
+async fn unary(
+    door: &Arc<Door>,
+    method: &str,
+    context: Context,
+    body: Body,
+    start: Instant,
+) -> (Context, Result<Bytes>) {
+    let mut arrival = Arrival::new(door, body);
+    let arrived = match before(context.deadline, arrival.only()).await {
+        Ok(message) => message,
+        Err(error) => return (context, Err(error)),
+    };
+    context.stages.add(Stage::Send, start.elapsed());
+    let decoded = context
+        .stages
+        .time(Stage::Decode, || Incoming::decode(method, arrived));
+    let incoming = match decoded {
+        Ok(incoming) => incoming,
+        Err(error) => return (context, Err(error)),
+    };
+    let (context, answered) = work(door, context, incoming).await;
+    let encode = |response| door.fitting(encode_response(&response)?);
+    let encoded =
+        answered.and_then(|response| context.stages.time(Stage::Encode, || encode(response)));
+    (context, encoded)
+}
+
+/// Runs up to the deadline.
+pub(super) async fn before<T>(
+    deadline: Option<Instant>,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    match deadline {
+        None => work.await,
+        Some(deadline) => tokio::time::timeout_at(deadline.into(), work)
+            .await
+            .unwrap_or_else(|_| {
+                Err(Error::new(
+                    ErrorKind::DeadlineExceeded,
+                    "the deadline passed before the request had arrived",
+                ))
+            }),
+    }
+}
+
+/// What a call's metadata says.
+fn context(parts: &Parts, start: Instant) -> Result<Context> {
+    let rights = match parts.extensions.get::<Result<Rights>>() {
+        Some(rights) => rights.clone()?,
+        None => Rights::default(),
+    };
+    check_encoding(&parts.headers)?;
+    let timeout = timeout_from(&parts.headers)?;
+    Ok(Context {
+        deadline: timeout.and_then(|timeout| start.checked_add(timeout)),
+        cancellation: Some(Cancellation::default()),
+        request_id: request_id_from(&parts.headers)?,
+        rights,
+        ..Context::default()
+    })
+}
+
+fn check_encoding(headers: &HeaderMap) -> Result<()> {
+    match headers.get("grpc-encoding") {
+        Some(encoding) if encoding != "identity" => Err(Error::new(
+            ErrorKind::Unsupported,
+            "messages are not compressed on this wire; send them as they are",
+        )),
+        _ => Ok(()),
+    }
+}
+
+impl Door {
+    /// Refuses an answer over the limit.
+    fn fitting(&self, message: Bytes) -> Result<Bytes> {
+        if message.len() > self.settings.message_bytes_max {
+            return Err(Error::too_large(format!(
+                "the answer has {} bytes; at most {} are allowed, so ask for less per request",
+                message.len(),
+                self.settings.message_bytes_max
+            )));
+        }
+        Ok(message)
+    }
+
+    /// Tells the observer how a call went.
+    pub(super) fn observe(
+        &self,
+        verb: Option<&'static str>,
+        error: Option<&Error>,
+        start: Instant,
+        context: &Context,
+    ) {
+        if let Some(observer) = &self.observer {
+            observer.observe(&Observation {
+                door: "grpc",
+                verb,
+                error: error.map(Error::kind),
+                total: start.elapsed(),
+                stages: &context.stages,
+            });
+        }
+    }
+}
+
+/// Messages that arrive in a body.
+pub(super) struct Arrival<'d> {
+    door: &'d Door,
+    body: Body,
+    deframer: Deframer,
+    share: Option<Share>,
+}
+
+impl<'d> Arrival<'d> {
+    pub(super) fn new(door: &'d Door, body: Body) -> Self {
+        Arrival {
+            door,
+            body,
+            deframer: Deframer::new(door.settings.message_bytes_max),
+            share: None,
+        }
+    }
+
+    /// The next message; none at the end of the body. Its bytes count until the one after.
+    pub(super) async fn next(&mut self) -> Result<Option<Pieces>> {
+        self.share = None;
+        loop {
+            if let Some(message) = self.deframer.next()? {
+                return Ok(Some(message));
+            }
+            if let (Some(bytes), None) = (self.deframer.due(), &self.share) {
+                self.share = Some(self.door.budget.take(bytes)?);
+            }
+            match self.body.frame().await {
+                Some(Ok(frame)) => {
+                    if let Ok(piece) = frame.into_data() {
+                        self.deframer.push(piece);
+                    }
+                }
+                Some(Err(error)) => {
+                    return Err(Error::invalid(format!("the request broke off: {error}")));
+                }
+                None if self.deframer.is_empty() => return Ok(None),
+                None => return Err(Error::invalid("the request ended inside a message")),
+            }
+        }
+    }
+
+    /// The only message.
+    async fn only(&mut self) -> Result<Pieces> {
+        let message = self.next().await?;
+        let message = message.ok_or_else(|| Error::invalid("the request has no message"))?;
+        if self.deframer.is_empty() {
+            Ok(message)
+        } else {
+            Err(Error::invalid("the request has more than one message"))
+        }
+    }
+}

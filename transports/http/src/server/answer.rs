@@ -1,0 +1,178 @@
+//! Responses: their headers, and bodies that give their share of the budget back when they have
+//! left.
+
+use std::fmt::Write as _;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use hyper::header::{
+    ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, SERVER, VARY,
+    WWW_AUTHENTICATE,
+};
+use hyper::{Response, StatusCode};
+use nearfield_model::{Error, ErrorKind, Stage, StageClock};
+
+use super::budget::Share;
+use super::media::Coding;
+use super::problem;
+
+const SERVER_NAME: HeaderValue =
+    HeaderValue::from_static(concat!("nearfield/", env!("CARGO_PKG_VERSION")));
+const WIRE: HeaderName = HeaderName::from_static("nearfield-wire");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// The stages that a server sees.
+const STAGES: [Stage; 4] = [Stage::Decode, Stage::Queue, Stage::Engine, Stage::Encode];
+
+/// Bytes with what they hold of the budget.
+struct Held {
+    bytes: Vec<u8>,
+    _share: Option<Share>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// The body of a response.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// All of it.
+    Whole(Option<Bytes>),
+    /// What another door on this port answers.
+    Routed(axum::body::Body),
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match self.get_mut() {
+            Body::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Body::Routed(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Body::Whole(bytes) => bytes.is_none(),
+            Body::Routed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Body::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Body::Routed(body) => body.size_hint(),
+        }
+    }
+}
+
+/// A response with what all responses bear.
+pub(crate) fn respond(
+    status: StatusCode,
+    media_type: &'static str,
+    bytes: Vec<u8>,
+    share: Option<Share>,
+    stages: &StageClock,
+) -> Response<Body> {
+    let held = Held {
+        bytes,
+        _share: share,
+    };
+    let body = (!held.bytes.is_empty()).then(|| Bytes::from_owner(held));
+    let mut response = Response::new(Body::Whole(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.reserve(8);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(SERVER_TIMING, server_timing(stages));
+    mark(&mut response);
+    response
+}
+
+/// Marks a response as this server's.
+pub(crate) fn mark(response: &mut Response<Body>) {
+    let headers = response.headers_mut();
+    headers.insert(SERVER, SERVER_NAME);
+    headers.insert(WIRE, HeaderValue::from_static("1"));
+}
+
+/// A response that is an error; `status` where the kind's own is not right.
+pub(crate) fn refuse(
+    error: &Error,
+    status: Option<StatusCode>,
+    stages: &StageClock,
+) -> Response<Body> {
+    let status = status.unwrap_or_else(|| problem::status(error.kind()));
+    let body = problem::body(error, status);
+    let mut response = respond(status, "application/problem+json", body, None, stages);
+    let headers = response.headers_mut();
+    if matches!(error.kind(), ErrorKind::Overloaded | ErrorKind::Unavailable) {
+        headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+    }
+    if error.kind() == ErrorKind::Unauthenticated {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+/// Says which methods a path takes.
+pub(crate) fn allow(response: &mut Response<Body>, methods: &str) {
+    if let Ok(methods) = HeaderValue::from_str(methods) {
+        response.headers_mut().insert(ALLOW, methods);
+    }
+}
+
+/// Says how the body is compressed.
+pub(crate) fn encoded(response: &mut Response<Body>, coding: Coding) {
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
+    headers.append(VARY, HeaderValue::from_static("accept-encoding"));
+}
+
+/// `decode;dur=0.012, queue;dur=0.001, …`, in milliseconds.
+fn server_timing(stages: &StageClock) -> HeaderValue {
+    let mut text = String::with_capacity(96);
+    for stage in STAGES {
+        let tenths = stages.get(stage).as_nanos() / 100;
+        let separator = if text.is_empty() { "" } else { ", " };
+        // Writing to a string does not fail.
+        let _ = write!(
+            text,
+            "{separator}{};dur={}.{:04}",
+            stage.as_str(),
+            tenths / 10_000,
+            tenths % 10_000
+        );
+    }
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn stages_are_milliseconds() {
+        let stages = StageClock::default();
+        stages.add(Stage::Engine, Duration::from_nanos(1_234_567));
+        stages.add(Stage::Decode, Duration::from_micros(12));
+        assert_eq!(
+            server_timing(&stages),
+            "decode;dur=0.0120, queue;dur=0.0000, engine;dur=1.2345, encode;dur=0.0000"
+        );
+    }
+}

@@ -1,0 +1,70 @@
+//! The bytes of all bodies under way, bounded over all connections.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use nearfield_model::{Error, ErrorKind, Result};
+
+/// Bytes that may be held, and those that are.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    bytes_max: usize,
+    used: AtomicUsize,
+}
+
+impl Budget {
+    pub(crate) fn new(bytes_max: usize) -> Arc<Self> {
+        Arc::new(Budget {
+            bytes_max,
+            used: AtomicUsize::new(0),
+        })
+    }
+
+    /// The bytes that are held.
+    pub(crate) fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+}
+
+/// A share of the budget, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Share {
+    /// A share of nothing so far.
+    pub(crate) fn new(budget: &Arc<Budget>) -> Self {
+        Share {
+            budget: Arc::clone(budget),
+            bytes: 0,
+        }
+    }
+
+    /// Takes `bytes` more.
+    ///
+    /// # Errors
+    /// `Overloaded` if that would go beyond the budget; the share stays as it was.
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<()> {
+        let before = self.budget.used.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) > self.budget.bytes_max {
+            self.budget.used.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(Error::new(
+                ErrorKind::Overloaded,
+                format!(
+                    "bodies under way hold {before} of {} bytes; retry in a moment",
+                    self.budget.bytes_max
+                ),
+            ));
+        }
+        self.bytes += bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
