@@ -216,10 +216,11 @@ fn read_baseline() -> BTreeMap<String, f64> {
         .collect()
 }
 
-/// Cases that find less than is asked for: rows that match and lie far from most queries, and a
-/// tenth of few rows of many dimensions. The baseline says how much less.
+/// Cases that find less than is asked for: rows that match and lie far from most queries, in
+/// clusters that are flat. The baseline says how much less.
 fn is_known_to_miss(name: &str) -> bool {
-    name.contains("region") || name.contains("x 1536") && name.contains("tenth")
+    let is_flat = name.contains(" x 20 ") || name.contains(" x 384 ");
+    is_flat && name.contains("region")
 }
 
 #[test]
