@@ -1,4 +1,5 @@
 //! `nearfield serve`: its options in flags, environment and file; keys; and how it ends.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! `nearfield serve` in a process of its own.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

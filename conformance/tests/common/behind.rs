@@ -1,4 +1,5 @@
 //! A service behind a server of all network doors on one port, and a client in front of it.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::sync::Arc;
 

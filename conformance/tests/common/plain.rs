@@ -1,11 +1,12 @@
 //! A caller of the HTTP door that checks nothing by itself: what is wrong with a request is for
 //! the server to tell.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use nearfield::{Context, Error, ErrorKind, Response, Result, Service};
+use nearfield::{Context, Error, ErrorKind, Request, Response, Result, Service};
 use nearfield_http::body::{Format, read_response, write_request};
 use nearfield_http::server::{Server, Settings};
 use nearfield_model::codec::request_from_json;
@@ -31,7 +32,10 @@ impl Plain {
 
     /// Sends the request of an envelope, as JSON just as it stands there.
     pub(crate) fn call(&self, context: &Context, envelope: &str) -> Result<Response> {
-        let (verb, members) = open(envelope);
+        let Some((verb, members)) = open(envelope) else {
+            // What names no verb has no path.
+            return Err(request_from_json(envelope).expect_err("no verb is named"));
+        };
         let collection = members.get("collection").cloned().unwrap_or_default();
         let body = match self.format {
             Format::Json => without_collection(envelope),
@@ -62,10 +66,13 @@ impl Plain {
     }
 }
 
-fn open(envelope: &str) -> (String, Value) {
-    let value: Value = serde_json::from_str(envelope).unwrap();
-    let (verb, members) = value.as_object().unwrap().iter().next().unwrap();
-    (verb.clone(), members.clone())
+/// The verb and its members, if it is the envelope of one.
+fn open(envelope: &str) -> Option<(String, Value)> {
+    let Value::Object(verbs) = serde_json::from_str(envelope).unwrap() else {
+        return None;
+    };
+    let is_verb = verbs.len() == 1 && verbs.keys().all(|verb| Request::VERBS.contains(&&**verb));
+    is_verb.then(|| verbs.into_iter().next()).flatten()
 }
 
 /// The envelope's body, with all that is in it but the collection, in the same order.

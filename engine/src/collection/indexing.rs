@@ -31,7 +31,7 @@ use crate::retry::Retry;
 /// A new epoch is trained when the collection is so many times as large as at the last: lists
 /// grow to as many times the rows that they began with.
 const EPOCH_GROWTH: u64 = 4;
-/// A calibration is good for half to twice the rows that it was made with.
+/// A calibration is good until half the rows are gone, or half of those there are are newer.
 const CALIBRATION_GROWTH: u64 = 2;
 /// Rows that are drained at a time, at least, while there are writes.
 const BATCH_ROWS_MIN: u32 = 8_192;
@@ -310,10 +310,11 @@ impl Collection {
         if count >= newest.model.trained_rows.saturating_mul(EPOCH_GROWTH) {
             return self.train(&view, newest.model.epoch + 1, stop);
         }
-        let calibrated = newest.calibration.rows;
+        let calibrated = &newest.calibration;
+        let newer = u64::from(view.rows.saturating_sub(calibrated.written));
         let is_stale =
-            count >= calibrated * CALIBRATION_GROWTH || count * CALIBRATION_GROWTH <= calibrated;
-        if is_stale && count > 0 && count != calibrated {
+            newer * CALIBRATION_GROWTH >= count || count * CALIBRATION_GROWTH <= calibrated.rows;
+        if is_stale && count > 0 {
             return self.calibrate_anew(&view, newest, stop);
         }
         let is_worn = |segment: &&Arc<Segment>| {
@@ -399,6 +400,12 @@ impl Collection {
         let Some(calibration) = calibrated.map(Arc::new) else {
             return Ok(false);
         };
+        let lists = newest.model.lists();
+        if view.count() >= u64::from(self.options.index_rows)
+            && newest.calibration.is_outworn_by(&calibration, lists)
+        {
+            return self.train(view, newest.model.epoch + 1, stop);
+        }
         self.index.change(&self.place, |live| {
             if let Some(last) = live.epochs.last_mut() {
                 last.calibration = calibration;
@@ -424,20 +431,20 @@ impl Collection {
         for from in (first_row..end_row).step_by(PIECE_ROWS as usize) {
             let to = end_row.min(from.saturating_add(PIECE_ROWS));
             let view = self.view();
-            match self.segment_of(model, &view, from, to, None, &|_| (), stop)? {
-                Some(piece) => {
-                    pieces.push(Arc::new(piece));
-                    sequence = view.sequence;
+            let made = self.segment_of(model, &view, from, to, None, &|_| (), stop);
+            let made = made.and_then(|piece| {
+                let is_made = piece.is_some();
+                pieces.extend(piece.map(Arc::new));
+                // What is drained meanwhile does not wait for the last piece.
+                self.merge_some(at_rest).map(|_| is_made)
+            });
+            if !matches!(made, Ok(true)) {
+                for piece in &pieces {
+                    let _half_made = self.place.io.remove(&piece.path);
                 }
-                None => {
-                    for piece in &pieces {
-                        let _half_made = self.place.io.remove(&piece.path);
-                    }
-                    return Ok(false);
-                }
+                return made;
             }
-            // What is drained meanwhile does not wait for the last piece.
-            self.merge_some(at_rest)?;
+            sequence = view.sequence;
         }
         self.replace(std::slice::from_ref(older), pieces, sequence)?;
         Ok(true)

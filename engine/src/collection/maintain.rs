@@ -9,6 +9,7 @@ use super::Collection;
 use crate::log::checkpoint;
 use crate::log::recovery::Start;
 use crate::manifest::{Manifest, checkpoint_path};
+use crate::pause::pause;
 use crate::points::View;
 use crate::storage;
 
@@ -139,6 +140,7 @@ impl Collection {
         // Replay begins at the checkpoint, so all before it has to be on disk.
         self.syncer.check()?;
         self.syncer.sync_to(start.sequence)?;
+        pause();
         let io = &*self.place.io;
         // A number that is taken may be named by a manifest whose saving failed half-way.
         let mut number = manifest.checkpoint + 1;

@@ -61,7 +61,7 @@ impl PartialOrd for Neighbour {
 }
 
 /// A row that plays a query: its number, and itself rotated.
-struct Player {
+pub(crate) struct Player {
     row: u32,
     rotated: Floats,
 }
@@ -100,6 +100,7 @@ pub(crate) fn calibrate(
     if players.is_empty() {
         return Ok(Some(Calibration {
             rows: view.count(),
+            written: view.rows,
             ..Calibration::default()
         }));
     }
@@ -202,6 +203,7 @@ pub(crate) fn calibrate(
     }
     Ok(Some(Calibration {
         rows: view.count(),
+        written: view.rows,
         spread,
         efforts,
     }))
@@ -314,7 +316,7 @@ fn measure(needs: &[Vec<Need>], effort: (u32, f32)) -> f32 {
 }
 
 /// The rows that play queries, in the order in which they were drawn.
-fn players(
+pub(crate) fn players(
     model: &Model,
     schema: &Schema,
     view: &View,
@@ -328,7 +330,7 @@ fn players(
     let mut random = SplitMix(model.epoch ^ 0x5eed);
     let mut chosen = Vec::with_capacity(wanted);
     let mut taken = std::collections::HashSet::new();
-    // Tries are bounded, as most rows may be dead.
+    // Tries are bounded, as most rows may be dead: then the live ones are gone through.
     for _ in 0..wanted * 20 {
         if chosen.len() == wanted || view.rows == 0 {
             break;
@@ -337,6 +339,13 @@ fn players(
         if view.is_live(row) && !spare(row) && taken.insert(row) {
             chosen.push(row);
         }
+    }
+    if chosen.len() < wanted {
+        let step = (view.count() / wanted as u64).max(1) as usize;
+        let others = view.live_rows(0).step_by(step);
+        let others = others.filter(|row| !spare(*row) && taken.insert(*row));
+        let missing = wanted - chosen.len();
+        chosen.extend(others.take(missing));
     }
     let mut players = Vec::with_capacity(chosen.len());
     view.visit_vectors(schema, chosen, |row, vector, scale| {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 /// Lists are looked into if they are among so many that hold a match, or within the horizon. Each of
 /// the two is measured for finding enough by itself; where matches are rare near the query, the
 /// horizon has to find what the other leaves, and this many times the loss asked for is enough.
-const FAR_LOSS: f32 = 4.0;
+const FAR_LOSS: f32 = 8.0;
 
 /// What one recall takes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub(crate) struct Effort {
 pub(crate) struct Calibration {
     /// Live rows that there were.
     pub(crate) rows: u64,
+    /// Row numbers that were given by then.
+    #[serde(default)]
+    pub(crate) written: u32,
     /// The mean squared distance of a row to its list's centroid.
     pub(crate) spread: f32,
     /// By limit, then by recall, ascending.
@@ -101,7 +104,21 @@ impl Amount {
     }
 }
 
+/// What a newer calibration is compared by.
+const TYPICAL: (f32, f64) = (0.95, 10.0);
+/// Lists fit rows no more that take so many times the probes, or lie as many times as far away.
+const WORSE: usize = 2;
+
 impl Calibration {
+    /// Whether the rows of a newer calibration of the same `lists` fit them so much worse than
+    /// those of this one that others are to be trained.
+    pub(crate) fn is_outworn_by(&self, newer: &Calibration, lists: usize) -> bool {
+        let probes = |of: &Calibration| of.effort(TYPICAL.0, TYPICAL.1, lists).probes;
+        let measured = !self.efforts.is_empty() && !newer.efforts.is_empty();
+        measured
+            && (probes(newer) > WORSE * probes(self) || newer.spread > WORSE as f32 * self.spread)
+    }
+
     /// How far to look for `limit` neighbours among `lists` lists.
     pub(crate) fn effort(&self, recall: f32, limit: f64, lists: usize) -> Looking {
         let mut below: Option<(f64, Amount)> = None;

@@ -143,8 +143,12 @@ impl Piece {
         }
     }
 
-    /// Whether there is room for much more than it holds: few of its rows are live.
+    /// Whether there is room for much more than it holds: few of its rows are live. A view from
+    /// before the last of them cannot tell.
     fn is_worn(&self, view: &View) -> bool {
+        if self.end_row > view.rows {
+            return false;
+        }
         let live = view.live_between(self.first_row, self.end_row) as usize;
         live * 2 < self.factors.len()
     }

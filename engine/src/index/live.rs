@@ -349,7 +349,10 @@ impl Index {
         change(&mut after)?;
         let io = &*place.io;
         let path = document_path(&place.directory);
-        document::save(io, &path, &MAGIC, &after.to_record(*next_number))?;
+        if let Err(error) = document::save(io, &path, &MAGIC, &after.to_record(*next_number)) {
+            self.remove_unnamed(io, &path, &after);
+            return Err(error);
+        }
         let after = Arc::new(after);
         self.live.store(after.clone());
         let kept: Vec<u64> = after.segments.iter().map(|s| s.extent.number).collect();
@@ -366,6 +369,24 @@ impl Index {
             }
         }
         Ok(())
+    }
+
+    /// Removes the segments of a state that could not be saved, so that the next try finds room
+    /// for its own; not those that the document names all the same.
+    fn remove_unnamed(&self, io: &dyn Io, path: &Path, state: &Live) {
+        let there = match document::load::<Record>(io, path, &MAGIC) {
+            Ok(there) => there.unwrap_or_default(),
+            Err(_) => return,
+        };
+        let live = self.live();
+        let shown = live.segments.iter().map(|segment| segment.extent);
+        let named: Vec<Extent> = there.segments.into_iter().chain(shown).collect();
+        for segment in &state.segments {
+            if !named.contains(&segment.extent) {
+                // What cannot be removed now is removed at the next opening.
+                let _leftover = io.remove(&segment.path);
+            }
+        }
     }
 
     /// Writes the document and the files of `live`, which this index was at some moment, into

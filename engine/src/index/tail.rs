@@ -258,8 +258,9 @@ impl Tail {
             chunk.coded.fetch_add(1, Ordering::AcqRel);
             return Ok(());
         }
-        let live = (base..base + GROUP).filter(|row| view.is_live(*row));
-        view.visit_vectors(schema, live, |row, vector, scale| {
+        // Also of rows that are dead: a power loss may take what removed them, and leave a
+        // checkpoint with their codes.
+        view.visit_vectors(schema, base..base + GROUP, |row, vector, scale| {
             let position = (row - base) as usize;
             values[position * schema.dimension..][..schema.dimension].copy_from_slice(vector);
             scales[position] = scale;

@@ -9,7 +9,7 @@ use nearfield_model::{Error, IdRef, Result};
 
 use crate::log::file::{LogFile, RecordPlace};
 use crate::storage::Schema;
-use tombstones::Tombstones;
+use tombstones::{BLOCK_ROWS, Tombstones};
 
 /// Rows that are fetched from memory together.
 const FETCH_ROWS: usize = 8;
@@ -52,13 +52,9 @@ impl View {
     /// How many rows from `first` to `end`, exclusive, are live.
     pub(crate) fn live_between(&self, first: u32, end: u32) -> u32 {
         let end = end.min(self.rows);
-        let words = (first / 64 * 64..end).step_by(64);
+        let words = self.live_words(first).take_while(|(base, _)| *base < end);
         words
-            .map(|base| {
-                let mut word = self.live_word(base);
-                if base < first {
-                    word &= u64::MAX << (first - base);
-                }
+            .map(|(base, mut word)| {
                 if end - base < 64 {
                     word &= (1 << (end - base)) - 1;
                 }
@@ -69,13 +65,24 @@ impl View {
 
     /// The live rows, in order, from `first` on.
     pub(crate) fn live_rows(&self, first: u32) -> impl Iterator<Item = u32> {
-        let start = first / 64 * 64;
-        (start..self.rows).step_by(64).flat_map(move |base| {
-            let mut word = self.live_word(base);
-            if base < first {
-                word &= u64::MAX << (first - base);
+        let words = self.live_words(first);
+        words.flat_map(|(base, word)| bits(word).map(move |bit| base + bit))
+    }
+
+    /// The live rows from `first` on, 64 at a time; blocks of dead rows are passed over.
+    fn live_words(&self, first: u32) -> impl Iterator<Item = (u32, u64)> {
+        let mut next = self.tombstones.behind_dead_blocks(first / 64 * 64);
+        std::iter::from_fn(move || {
+            if next.is_multiple_of(BLOCK_ROWS) {
+                next = self.tombstones.behind_dead_blocks(next);
             }
-            bits(word).map(move |bit| base + bit)
+            let base = next;
+            next = next.saturating_add(64);
+            (base < self.rows).then(|| {
+                let word = self.live_word(base);
+                let from = first.saturating_sub(base).min(63);
+                (base, word & u64::MAX << from)
+            })
         })
     }
 

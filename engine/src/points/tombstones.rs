@@ -11,8 +11,14 @@ const WORDS: usize = BLOCK_ROWS as usize / 64;
 /// A bitmap of dead rows. A clone is a snapshot: changing one copies the blocks it touches.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tombstones {
-    blocks: Arc<Vec<Option<Arc<[u64; WORDS]>>>>,
+    blocks: Arc<Vec<Option<Arc<Block>>>>,
     dead: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Block {
+    words: [u64; WORDS],
+    dead: u32,
 }
 
 impl Tombstones {
@@ -23,9 +29,16 @@ impl Tombstones {
         if blocks.len() <= block {
             blocks.resize(block + 1, None);
         }
-        let words = Arc::make_mut(blocks[block].get_or_insert_with(|| Arc::new([0; WORDS])));
-        let fresh = words[word] & bit == 0;
-        words[word] |= bit;
+        let none = || {
+            Arc::new(Block {
+                words: [0; WORDS],
+                dead: 0,
+            })
+        };
+        let block = Arc::make_mut(blocks[block].get_or_insert_with(none));
+        let fresh = block.words[word] & bit == 0;
+        block.words[word] |= bit;
+        block.dead += u32::from(fresh);
         self.dead += u64::from(fresh);
         fresh
     }
@@ -33,8 +46,8 @@ impl Tombstones {
     /// Whether a row is dead.
     pub(crate) fn contains(&self, row: u32) -> bool {
         let (block, word, bit) = place(row);
-        let words = self.blocks.get(block).and_then(Option::as_ref);
-        words.is_some_and(|words| words[word] & bit != 0)
+        let block = self.blocks.get(block).and_then(Option::as_ref);
+        block.is_some_and(|block| block.words[word] & bit != 0)
     }
 
     /// How many rows are dead.
@@ -48,13 +61,28 @@ impl Tombstones {
         self.blocks
             .get(block)
             .and_then(Option::as_ref)
-            .map_or(0, |words| words[word])
+            .map_or(0, |block| block.words[word])
+    }
+
+    /// The first row from `row` on that is in no block of which all rows are dead.
+    #[inline]
+    pub(crate) fn behind_dead_blocks(&self, row: u32) -> u32 {
+        let number = row / BLOCK_ROWS;
+        let blocks = self.blocks.iter().skip(number as usize);
+        let is_full = |block: &&Option<Arc<Block>>| {
+            let block = block.as_ref();
+            block.is_some_and(|block| block.dead == BLOCK_ROWS)
+        };
+        match blocks.take_while(is_full).count() as u32 {
+            0 => row,
+            full => (number + full).saturating_mul(BLOCK_ROWS),
+        }
     }
 
     /// The blocks that hold dead rows, as little-endian words.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = (u32, &[u64; WORDS])> {
         let numbered = self.blocks.iter().enumerate();
-        numbered.filter_map(|(number, words)| Some((number as u32, &**words.as_ref()?)))
+        numbered.filter_map(|(number, words)| Some((number as u32, &words.as_ref()?.words)))
     }
 
     /// The dead rows as another kind of bitmap.
@@ -73,11 +101,9 @@ impl Tombstones {
         if blocks.len() <= number as usize {
             blocks.resize(number as usize + 1, None);
         }
-        self.dead += words
-            .iter()
-            .map(|word| u64::from(word.count_ones()))
-            .sum::<u64>();
-        blocks[number as usize] = Some(Arc::new(words));
+        let dead = words.iter().map(|word| word.count_ones()).sum();
+        self.dead += u64::from(dead);
+        blocks[number as usize] = Some(Arc::new(Block { words, dead }));
     }
 }
 
@@ -106,5 +132,18 @@ mod tests {
         dead.blocks()
             .for_each(|(number, words)| restored.restore(number, *words));
         assert_eq!(restored.len(), 2);
+    }
+
+    #[test]
+    fn blocks_of_dead_rows_are_passed_over() {
+        let mut dead = Tombstones::default();
+        (BLOCK_ROWS..3 * BLOCK_ROWS).for_each(|row| {
+            dead.insert(row);
+        });
+        dead.insert(5);
+        assert_eq!(dead.behind_dead_blocks(5), 5);
+        assert_eq!(dead.behind_dead_blocks(BLOCK_ROWS), 3 * BLOCK_ROWS);
+        assert_eq!(dead.behind_dead_blocks(2 * BLOCK_ROWS + 64), 3 * BLOCK_ROWS);
+        assert_eq!(dead.behind_dead_blocks(7 * BLOCK_ROWS), 7 * BLOCK_ROWS);
     }
 }

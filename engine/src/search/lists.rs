@@ -10,6 +10,7 @@ use super::candidates::{LOOK_AHEAD, Scratch, look_at};
 use super::costs::Costs;
 use super::plan::{Ground, Reach};
 use super::query::Query;
+use super::rarity::Rarity;
 use super::top_k::TopK;
 use super::trace::{Stage, Trace};
 use crate::collection::matching::Matching;
@@ -25,9 +26,6 @@ use crate::points::bits;
 const SPARE_LISTS: usize = 8;
 /// Matching rows whose lists are looked up, at most, before codes are scanned.
 const LISTED_ROWS_MAX: u64 = 1 << 17;
-/// Where this share of the matching rows that are to be expected is found, they are not rarer
-/// than elsewhere.
-const SHARE_MIN: f32 = 0.7;
 
 /// Looks into each epoch's nearest lists; into more of them than wanted if those hold too few
 /// rows, or fewer rows that match than are to be expected.
@@ -63,8 +61,7 @@ pub(super) fn probe_lists(
             left: *probes,
             near: *probes,
             horizon: *horizon,
-            share: reach.share,
-            seen: 0,
+            rarity: Rarity::new(reach.share),
             matched: 0,
             rare: false,
         };
@@ -110,11 +107,10 @@ struct Probing<'a> {
     left: usize,
     /// See [`Reach`].
     horizon: Option<Horizon>,
-    share: f32,
     /// Lists that are near the query, with or without a match, and are still to come.
     near: usize,
-    /// Rows of the lists that were looked into, and those of them that match.
-    seen: usize,
+    rarity: Rarity,
+    /// Rows that match in the lists that were looked into.
     matched: usize,
     /// Fewer rows match near the query than elsewhere.
     rare: bool,
@@ -166,7 +162,6 @@ impl Probing<'_> {
                     if let Some((_, next)) = scratch.coarse.lists.get(at) {
                         self.prefetch_rows(*next as usize);
                     }
-                    self.seen += rows;
                     self.matched += matching.len();
                     look_at(self.ground, self.query, matching, nearest, scratch, trace)?;
                 }
@@ -185,6 +180,7 @@ impl Probing<'_> {
                 self.left = self.left.saturating_sub(1);
                 trace.lists_probed += 1;
             }
+            self.rarity.see(rows, self.matched - matched);
             self.near = self.near.saturating_sub(1);
             if self.near == 0 {
                 self.judge();
@@ -204,8 +200,7 @@ impl Probing<'_> {
     fn judge(&mut self) {
         // Whatever comes later is not near.
         self.near = usize::MAX;
-        self.rare = self.matching.is_some()
-            && (self.matched as f32) < SHARE_MIN * self.share * self.seen as f32;
+        self.rare = self.matching.is_some() && self.rarity.is_rare();
     }
 
     #[inline]
@@ -226,7 +221,6 @@ impl Probing<'_> {
                 Some(mask) => block.matching(|row| mask.contains(row)),
                 None => there,
             };
-            self.seen += block.len();
             self.matched += wanted.count_ones() as usize;
             if wanted == 0 {
                 continue;

@@ -5,6 +5,7 @@ mod costs;
 mod lists;
 mod plan;
 mod query;
+mod rarity;
 mod top_k;
 mod trace;
 

@@ -256,13 +256,10 @@ fn reach(ground: &Ground<'_>, request: &Search<'_>, count: u64) -> Reach {
         share: (1.0 / share) as f32,
         epsilon: match request.rerank {
             Some(_) => EPSILON_MAX,
-            None => match epsilon {
-                Some(epsilon) if request.filter.is_some() => {
-                    epsilon.max(epsilon_of_filtered(request.recall))
-                }
-                Some(epsilon) => epsilon,
-                None => epsilon_without_index(request.recall),
-            },
+            None if request.filter.is_some() => {
+                epsilon.unwrap_or(0.0).max(epsilon_filtered(request.recall))
+            }
+            None => epsilon.unwrap_or_else(|| epsilon_without_index(request.recall)),
         },
         rerank: request.rerank,
         each: false,
@@ -272,23 +269,24 @@ fn reach(ground: &Ground<'_>, request: &Search<'_>, count: u64) -> Reach {
 /// With a number of rows to rerank given, bounds leave all that may count.
 const EPSILON_MAX: f32 = 4.0;
 
-/// From a query that is far from all that matches, the nearest rows are about equally far: of
-/// each, the bound errs as a normal deviate, and not less often as where some are much nearer.
-fn epsilon_of_filtered(recall: f32) -> f32 {
-    match recall {
-        0.99.. => 2.6,
-        0.95.. => 2.0,
-        0.9.. => 1.6,
-        _ => 1.0,
-    }
-}
-
 /// Lower bounds that lie further below the estimates lose fewer of the nearest.
 fn epsilon_without_index(recall: f32) -> f32 {
     match recall {
         0.99.. => 2.2,
         0.9.. => 1.6,
         _ => 1.2,
+    }
+}
+
+/// The nearest rows that match may be far from the query, where rows are about equally far and errors
+/// of the estimates decide which come first. Nothing of what was measured on the nearest rows of all
+/// holds there, but the errors are normal: so many of them let through the share asked for, though
+/// the threshold is the least of many estimates.
+fn epsilon_filtered(recall: f32) -> f32 {
+    match recall {
+        0.99.. => 2.6,
+        0.95.. => 2.2,
+        _ => 2.0,
     }
 }
 

@@ -33,8 +33,13 @@ pub fn request_from_json(text: &str) -> Result<Request<'static>> {
 /// # Errors
 /// As [`request_from_json`].
 pub fn request_from_body(verb: &str, collection: &str, text: &str) -> Result<Request<'static>> {
-    let text = if text.trim().is_empty() { "{}" } else { text };
+    let text = if trimmed(text).is_empty() { "{}" } else { text };
     read(verb, Some(collection), text)
+}
+
+/// A text without the white space of JSON around it, which is less than that of Unicode.
+pub(super) fn trimmed(text: &str) -> &str {
+    text.trim_matches([' ', '\n', '\r', '\t'])
 }
 
 /// The refusal of a name that is no verb's.

@@ -41,3 +41,17 @@ impl<const N: usize> Words<N> {
         self.count
     }
 }
+
+/// Appends the bytes of little-endian words.
+pub(super) fn append<T: Copy, const N: usize>(
+    words: &[T],
+    bytes: impl Fn(T) -> [u8; N],
+    to: &mut Vec<u8>,
+) {
+    let start = to.len();
+    to.resize(start + words.len() * N, 0);
+    let (slots, _) = to[start..].as_chunks_mut::<N>();
+    for (slot, word) in slots.iter_mut().zip(words) {
+        *slot = bytes(*word);
+    }
+}

@@ -158,7 +158,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         for number in [0, 7, u64::MAX] {
             let id = RequestId {
-                client: *b"\0123456789abcde\xff",
+                client: *b"\x00123456789abcde\xff",
                 number,
             };
             headers.insert(&REQUEST_ID, request_id_to(id).parse().unwrap());

@@ -1,5 +1,6 @@
 //! Keys: every route times every right, and what happens when the file changes.
 #![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod common;
 

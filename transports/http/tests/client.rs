@@ -242,7 +242,7 @@ fn a_write_is_sent_again_under_its_request_id() {
         _ => Act::Send(answer("200 OK", "", r#"{"upserted": 1, "sequence": 4}"#)),
     });
     let client = connect(&server);
-    let upsert = Upsert::new("docs", Batch::new(&[1], &[0.5, 1.0]));
+    let upsert = Upsert::new("docs", Batch::new([1], &[0.5, 1.0]));
     let response = client.call(&Context::default(), upsert.into()).unwrap();
     assert!(matches!(response, Response::Upsert(upserted) if upserted.sequence == 4));
     let seen = server.seen.lock().unwrap();

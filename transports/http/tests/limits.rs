@@ -1,5 +1,6 @@
 //! Callers who are slow, send too much, or nonsense: they are refused, and others are served.
 #![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! The end of a server: what was accepted is answered, and nothing else is taken.
 #![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod common;
 

@@ -5,11 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nearfield_model::{Context, Durability};
+use nearfield_model::{Batch, Context, Durability, Id, Search, Upsert};
 
 use crate::collection::Collection;
-use crate::collection::fixture::{all_found, delete, open, open_at, options, upsert, work};
-use crate::index::calibration::calibrate;
+use crate::collection::fixture::{
+    all_found, delete, find, open, open_at, options, upsert, vector, work,
+};
+use crate::index::GROUP_ROWS;
+use crate::index::calibration::{calibrate, players};
 use crate::io::{Io, SimulatedIo};
 use crate::options::Options;
 use crate::pause::with_hook;
@@ -185,4 +188,132 @@ fn an_index_that_cannot_be_saved_is_trained_again_only_after_a_while() {
     io.advance(Duration::from_secs(1));
     work(&docs, true);
     assert_eq!(docs.index.live().covered(), ALL as u32);
+}
+
+#[test]
+fn codes_of_rows_whose_removal_a_power_loss_takes_are_their_own() {
+    let io = SimulatedIo::new(8);
+    let docs = Arc::new(open(&io));
+    // A group of the tail that is not coded yet when the checkpoint's view is taken.
+    let far = |id: u64| vector(id, 0).iter().map(|x| x + 1e4).collect::<Vec<f32>>();
+    let points: Vec<u64> = (0..GROUP_ROWS as u64).collect();
+    let values = points.iter().flat_map(|id| far(*id)).collect();
+    let upsert = Upsert::new("docs", Batch::from_values(points, values));
+    docs.upsert(&Context::default(), &upsert).unwrap();
+    let writer = docs.clone();
+    let remove = move || {
+        delete(&writer, 0..ALL, Durability::Os);
+        while writer.encode_some() {}
+    };
+    at_pause(0, remove, || docs.checkpoint().unwrap());
+    let docs = open(&io.crash_losing_all(8).unwrap());
+    assert_eq!(docs.view().count(), GROUP_ROWS as u64);
+    assert_eq!(docs.tail.unencoded(docs.view().rows), 0);
+    for id in 0..ALL {
+        let query = far(id);
+        let found = find(
+            &docs,
+            &Search::new("docs", &query[..]).limit(1).recall(0.99),
+        );
+        assert_eq!(found.results[0][0].id, Id::U64(id));
+    }
+}
+
+#[test]
+fn points_that_are_all_replaced_are_calibrated_and_trained_on_anew() {
+    let docs = open(&SimulatedIo::new(9));
+    upsert(&docs, 0..ALL, 0, Durability::Os);
+    work(&docs, true);
+    let before = docs.index.live().epochs[0].clone();
+    let far = vector(1, 1).iter().map(|x| x * 100.0).collect::<Vec<f32>>();
+    let values = (0..ALL).flat_map(|id| vector(id, 2).into_iter().zip(&far));
+    let values = values.map(|(own, far)| own + far).collect();
+    let again = Upsert::new("docs", Batch::from_values(ids(ALL), values));
+    docs.upsert(&Context::default(), &again).unwrap();
+    work(&docs, true);
+    let live = docs.index.live();
+    let after = live.newest().unwrap();
+    assert_eq!(after.calibration.written, 2 * ALL as u32);
+    assert!(after.model.epoch > before.model.epoch);
+    assert!(after.calibration.spread < 2.0 * before.calibration.spread);
+    // What changes little is not trained on anew.
+    let epoch = after.model.epoch;
+    for round in 3..6 {
+        upsert(&docs, 0..ALL, 2, Durability::Os);
+        upsert(&docs, 0..ALL, round, Durability::Os);
+        work(&docs, true);
+    }
+    assert!(docs.index.live().newest().unwrap().model.epoch <= epoch + 1);
+}
+
+#[test]
+fn the_few_live_rows_among_many_dead_ones_play_queries() {
+    let docs = indexed(&SimulatedIo::new(10));
+    for round in 1..400 {
+        upsert(&docs, 0..ALL, round, Durability::Os);
+    }
+    let (view, model) = (docs.view(), &docs.index.live().epochs[0].model);
+    let none = |_| false;
+    let players = players(model, &docs.schema, &view, &none).unwrap();
+    assert_eq!(players.len() as u64, ALL);
+}
+
+#[test]
+fn codes_of_rows_that_a_view_is_too_old_to_know_are_kept() {
+    let docs = indexed(&SimulatedIo::new(11));
+    let before = docs.view();
+    upsert(&docs, ALL..4 * ALL, 0, Durability::Os);
+    while docs.drain_some(true, &|| false) {}
+    let bytes = docs.index.fine().memory_bytes();
+    docs.index.forget_fine(&before);
+    assert_eq!(docs.index.fine().memory_bytes(), bytes);
+}
+
+#[test]
+fn an_index_that_cannot_be_written_leaves_no_files_behind() {
+    const ROWS: u64 = 72_000;
+    let io = SimulatedIo::new(12);
+    let large = Options {
+        index_rows: ROWS as u32 / 3,
+        index_batch_rows: 1 << 16,
+        index_list_rows: 4_096,
+        lean: true,
+        ..Options::default()
+    };
+    let docs = open_at(&io, "/docs", large);
+    let write = |ids: std::ops::Range<u64>| {
+        for first in ids.clone().step_by(4_000) {
+            upsert(&docs, first..ids.end.min(first + 4_000), 0, Durability::Os);
+        }
+    };
+    write(0..ROWS / 3);
+    assert!(docs.upkeep_some(false, &|| false));
+    for part in [ROWS / 3..ROWS / 3 * 2, ROWS / 3 * 2..ROWS] {
+        write(part);
+        work(&docs, true);
+    }
+    assert_eq!(docs.index.live().segments.len(), 1);
+    write(ROWS..ROWS / 3 * 4 + 100);
+    // The next epoch; then the rows that lie in the older are assigned anew, in two pieces.
+    while docs.index.live().epochs.len() == 1 {
+        assert!(docs.upkeep_some(false, &|| false));
+    }
+    let files = || {
+        let files = io.files().unwrap().into_iter();
+        let ends = |path: &Path| path.extension().is_some_and(|end| end == "segment");
+        files.filter(|(path, _)| ends(path)).count()
+    };
+    docs.flush().unwrap();
+    // In the second piece, and where the document names both.
+    for write in [16, 17, 0] {
+        match write {
+            0 => io.fail_renames(),
+            _ => io.fail_nth_write(write, std::io::ErrorKind::StorageFull),
+        }
+        docs.upkeep_some(false, &|| false);
+        io.heal();
+        io.advance(Duration::from_secs(60));
+        assert!(docs.index.fault().is_some(), "write {write}");
+        assert_eq!(files(), 1, "write {write}");
+    }
 }

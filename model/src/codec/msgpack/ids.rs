@@ -1,5 +1,6 @@
 //! Ids as MessagePack: bytes of little-endian `u64`, or an array of numbers and strings.
 
+use super::super::words;
 use super::head::Head;
 use super::to_json;
 use super::whole::Whole;
@@ -11,7 +12,7 @@ pub(super) fn append_ids(ids: &Ids<'_>, to: &mut Vec<u8>) {
     match ids {
         Ids::U64(numbers) => {
             write::bin(numbers.len() * 8, to);
-            to.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+            words::append(numbers, u64::to_le_bytes, to);
         }
         Ids::Mixed(ids) => {
             write::array(ids.len(), to);

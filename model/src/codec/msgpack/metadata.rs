@@ -1,11 +1,12 @@
 //! Metadata as MessagePack: maps, or in requests the JSON text itself.
 
 use super::super::parts::ColumnBuilder;
+use super::super::read::trimmed;
 use super::head::Head;
 use super::whole::Whole;
 use super::{to_json, write};
 use crate::error::{Error, Result};
-use crate::limits::METADATA_DEPTH_MAX;
+use crate::limits::{METADATA_BYTES_MAX, METADATA_DEPTH_MAX};
 use crate::metadata::{Metadata, MetadataColumn};
 
 const FIELD: &str = "metadata";
@@ -33,7 +34,7 @@ pub(super) fn read_column(from: &mut Whole<'_>) -> Result<Option<MetadataColumn<
         let mut value = *from;
         match from.head()? {
             Head::Nil => column.push("")?,
-            Head::Str(length) => match from.text(length)?.trim() {
+            Head::Str(length) => match trimmed(from.text(length)?) {
                 "" => return Err(column.fault("metadata is an empty text; use nil for none")),
                 text => column.push(text)?,
             },
@@ -57,18 +58,22 @@ pub(super) fn read_column(from: &mut Whole<'_>) -> Result<Option<MetadataColumn<
 /// Reads the metadata of one point; `None` if it is nil.
 pub(super) fn read_metadata(from: &mut Whole<'_>) -> Result<Option<Metadata>> {
     let value = *from;
-    let text = match from.head()? {
-        Head::Nil => return Ok(None),
-        Head::Str(length) => return Metadata::parse(from.text(length)?).map(Some),
-        _ => {
+    match from.head()? {
+        Head::Nil => Ok(None),
+        Head::Str(length) => Metadata::parse(from.text(length)?).map(Some),
+        Head::Map(_) => {
             *from = value;
             let mut json = String::new();
             to_json::append(from, METADATA_DEPTH_MAX, &mut json)
                 .map_err(|error| not_metadata(&error))?;
-            json
+            if json.len() > METADATA_BYTES_MAX {
+                return Metadata::parse(&json).map(Some);
+            }
+            // A map within the depth has become a valid object.
+            Ok(Some(Metadata::from_checked(&json)))
         }
-    };
-    Metadata::parse(&text).map(Some)
+        _ => Err(Error::invalid("metadata is not a map")),
+    }
 }
 
 fn not_metadata(error: &Error) -> Error {

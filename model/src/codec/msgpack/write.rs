@@ -1,5 +1,7 @@
 //! MessagePack values, appended in their shortest form.
 
+use super::super::words;
+
 /// Appends a map's head.
 pub(super) fn map(length: usize, to: &mut Vec<u8>) {
     match length {
@@ -48,7 +50,7 @@ pub(super) fn bin(length: usize, to: &mut Vec<u8>) {
 /// Appends components as bytes.
 pub(super) fn components(values: &[f32], to: &mut Vec<u8>) {
     bin(values.len() * 4, to);
-    to.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    words::append(values, f32::to_le_bytes, to);
 }
 
 pub(super) fn u64(number: u64, to: &mut Vec<u8>) {

@@ -9,6 +9,11 @@ mod request;
 mod response;
 pub(crate) mod vectors;
 
+#[cfg(test)]
+mod arbitrary;
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 use nearfield_model::{Error, Request, Response, Result};
 use prost::Message;

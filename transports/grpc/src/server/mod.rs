@@ -8,6 +8,7 @@ mod ingest;
 mod work;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use axum::Router;
 use axum::routing::post;
@@ -60,6 +61,8 @@ struct Door {
     settings: Settings,
     budget: Budget,
     calls: Semaphore,
+    /// Calls on threads that drive sockets.
+    here: AtomicUsize,
 }
 
 /// The routes of gRPC: `nearfield.v1.Nearfield`, `grpc.health.v1.Health` and
@@ -75,6 +78,7 @@ pub fn router(
     let door = Arc::new(Door {
         budget: Budget::new(settings.request_bytes_max),
         calls: Semaphore::new(settings.calls_max.min(Semaphore::MAX_PERMITS)),
+        here: AtomicUsize::new(0),
         service,
         observer,
         settings,

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use nearfield_model::{Cancellation, Context, Error, ErrorKind, Response, Result, Stage};
@@ -10,8 +11,8 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use super::Door;
 use crate::convert::Incoming;
 
-/// Query vectors of a search that counts as short, at most.
-const SHORT_SEARCH_VECTORS: usize = 16;
+/// Query vectors of a quick search, at most.
+const QUICK_VECTORS: usize = 4;
 
 /// Answers a request that has arrived. The context comes back with the stages.
 pub(super) async fn work(
@@ -25,7 +26,7 @@ pub(super) async fn work(
         Err(error) => return (context, Err(error)),
     };
     context.stages.add(Stage::Queue, start.elapsed());
-    let short = is_short(&incoming);
+    let pace = pace(&incoming);
     let cancellation = context.cancellation.clone();
     let call = {
         let door = Arc::clone(door);
@@ -34,9 +35,18 @@ pub(super) async fn work(
             (context, called.unwrap_or_else(|_| Err(panicked())))
         }
     };
-    // A sleeping core takes longer to wake than a short call takes to answer, so such a call
-    // stays on this thread, whose other tasks move to another one.
-    let answer = if short && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+    // A sleeping core takes longer to wake than a quick call takes to answer, so such a call
+    // stays on this thread as long as another one is left for the sockets; from a call that may
+    // last, the thread's other tasks move away.
+    let runtime = Handle::current();
+    let many = runtime.runtime_flavor() == RuntimeFlavor::MultiThread;
+    let here = match pace {
+        Pace::Quick if many => Here::take(&door.here, runtime.metrics().num_workers()),
+        _ => None,
+    };
+    let answer = if here.is_some() {
+        call()
+    } else if many && pace != Pace::Long {
         tokio::task::block_in_place(call)
     } else {
         let mut abandoned = CancelOnDrop(cancellation);
@@ -44,6 +54,7 @@ pub(super) async fn work(
         abandoned.0 = None;
         answer.unwrap_or_else(|_| (Context::default(), Err(panicked())))
     };
+    drop(here);
     drop(permit);
     answer
 }
@@ -83,18 +94,30 @@ async fn wait<'d>(door: &'d Door, context: &Context) -> Result<tokio::sync::Sema
     }
 }
 
-/// Whether a request is answered soon, or cannot be abandoned anyway.
-fn is_short(incoming: &Incoming) -> bool {
+/// How long a request is likely to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// About as long as it takes to wake a thread.
+    Quick,
+    /// As long as the disk takes, and it cannot be abandoned half-way.
+    Disk,
+    /// Perhaps so long that its caller gives up.
+    Long,
+}
+
+fn pace(incoming: &Incoming) -> Pace {
     match incoming {
         Incoming::Search(search) => {
             let row = usize::try_from(search.dimension).unwrap_or(usize::MAX);
-            let exact = search.recall.is_some_and(|recall| recall >= 1.0);
-            !exact && search.vectors.len() / 4 <= row.saturating_mul(SHORT_SEARCH_VECTORS)
+            let few = row == 0 || search.vectors.len() / 4 <= row.saturating_mul(QUICK_VECTORS);
+            match search.recall {
+                Some(recall) if recall >= 1.0 => Pace::Long,
+                _ if few && search.filter.is_none() => Pace::Quick,
+                _ => Pace::Long,
+            }
         }
-        Incoming::Upsert(_)
-        | Incoming::Get(_)
-        | Incoming::ListCollections(_)
-        | Incoming::DescribeCollection(_) => true,
+        Incoming::ListCollections(_) | Incoming::DescribeCollection(_) => Pace::Quick,
+        Incoming::Upsert(_) | Incoming::Get(_) => Pace::Disk,
         Incoming::CreateCollection(_)
         | Incoming::DropCollection(_)
         | Incoming::Delete(_)
@@ -103,7 +126,26 @@ fn is_short(incoming: &Incoming) -> bool {
         | Incoming::Count(_)
         | Incoming::Flush(_)
         | Incoming::Compact(_)
-        | Incoming::Snapshot(_) => false,
+        | Incoming::Snapshot(_) => Pace::Long,
+    }
+}
+
+/// A place for a call on a thread that drives sockets too; one thread is always left to them.
+struct Here<'d>(&'d AtomicUsize);
+
+impl<'d> Here<'d> {
+    fn take(taken: &'d AtomicUsize, threads: usize) -> Option<Self> {
+        let more = |taken: usize| (taken + 1 < threads).then_some(taken + 1);
+        taken
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .ok()
+            .map(|_| Here(taken))
+    }
+}
+
+impl Drop for Here<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

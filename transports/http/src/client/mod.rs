@@ -56,6 +56,10 @@ pub struct Client {
 }
 
 /// What came of one try.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is looked at where it is made"
+)]
 enum Tried {
     Answered(Result<Response>),
     /// The call may succeed later, after the time that the server asks for.

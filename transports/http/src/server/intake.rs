@@ -18,6 +18,10 @@ pub(crate) struct Intake<'c> {
     decoder: Decoder<'c>,
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "plain bodies are the common ones, and a box would be an allocation for each"
+)]
 enum Decoder<'c> {
     Plain(Sink<'c>),
     Gzip(Box<MultiGzDecoder<Sink<'c>>>),

@@ -20,6 +20,9 @@ impl Service for Prompt {
     fn call(&self, context: &Context, request: Request<'_>) -> Result<Response> {
         context.check()?;
         request.check()?;
+        if let Request::Upsert(upsert) = &request {
+            upsert.batch.check_metadata()?;
+        }
         Ok(prompt(&request))
     }
 }

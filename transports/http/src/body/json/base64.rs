@@ -1,9 +1,22 @@
 //! Base64 of little-endian `f32` that comes in pieces, read straight into a matrix.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use nearfield_model::codec::{MatrixBuilder, Words, not_base64, not_whole};
 use nearfield_model::{Error, Result};
+
+/// The decoder of the standard alphabet, by the instructions that the machine has.
+#[cfg(any(
+    target_arch = "x86_64",
+    all(target_arch = "aarch64", target_feature = "neon")
+))]
+static STANDARD: std::sync::LazyLock<base64::engine::Simd> = std::sync::LazyLock::new(|| {
+    base64::engine::Simd::standard(base64::engine::general_purpose::PAD)
+});
+#[cfg(not(any(
+    target_arch = "x86_64",
+    all(target_arch = "aarch64", target_feature = "neon")
+)))]
+use base64::engine::general_purpose::STANDARD;
 
 /// Letters that are decoded at once, and the bytes that they become.
 const LETTERS: usize = 4096;

@@ -399,6 +399,8 @@ fn faults_name_the_field_and_row_that_the_model_names() {
         ("count", r#"{"filter": {"must": 1}}"#),
         ("flush", r#"{"all": 1}"#),
         ("flush", "[]"),
+        ("flush", "\u{b}"),
+        ("flush", "\u{a0}"),
     ] {
         let expected = request_from_body(verb, "docs", json).unwrap_err();
         for cuts in [vec![], (0..json.len()).collect()] {

@@ -1,0 +1,7 @@
+//! Hands bytes to `msgpack_response`.
+#![no_main]
+
+#[path = "../src/decoders.rs"]
+mod decoders;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| decoders::msgpack_response(bytes));
