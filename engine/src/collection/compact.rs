@@ -51,6 +51,10 @@ impl Collection {
                 .filter(|file| due.contains(&file.header.number))
                 .cloned()
                 .collect();
+            // The others were taken along with a neighbour.
+            if left.is_empty() {
+                break;
+            }
             left.sort_by_cached_key(|file| Reverse(dead_rows(&view, file)));
             let round = self.first_round(&left, log_bytes(&view));
             due.retain(|number| !round.contains(number));
