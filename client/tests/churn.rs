@@ -83,10 +83,10 @@ fn memory_and_disk_do_not_grow_with_replaced_points() {
         if round % 10 == 0 {
             docs.compact().unwrap();
             check(&docs, round);
+            check_index(&docs);
             // Every row ever written would take 13 MB at the end, and 5 MB the newest 131,072.
             let memory = docs.describe().unwrap().memory_bytes;
             assert!(memory < 5_000_000, "{memory}");
-            check_index(&docs);
         }
     }
     drop((docs, db));
@@ -96,4 +96,58 @@ fn memory_and_disk_do_not_grow_with_replaced_points() {
     docs.upsert(batch(ROUNDS + 1)).run().unwrap();
     check(&docs, ROUNDS + 1);
     assert_eq!(docs.describe().unwrap().fields.len(), 4);
+}
+
+/// The log files below `path` that this process has open, and those that it has mapped.
+#[cfg(target_os = "linux")]
+fn open_log_files(path: &std::path::Path) -> (usize, usize) {
+    let is_ours = |text: &str| text.contains(&*path.to_string_lossy()) && text.contains(".log");
+    let descriptors = std::fs::read_dir("/proc/self/fd").unwrap();
+    let targets = descriptors.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
+    let open = targets.filter(|target| is_ours(&target.to_string_lossy()));
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    (
+        open.count(),
+        maps.lines().filter(|line| is_ours(line)).count(),
+    )
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn files_do_not_grow_in_number_with_replaced_points() {
+    const FILES_MAX: usize = 12;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let open = || {
+        let builder = nearfield::Builder::new(path.to_string_lossy());
+        let builder = builder.options(|options| options.log_file_bytes = 1 << 20);
+        builder.open().unwrap()
+    };
+    let db = open();
+    let docs = db.create_collection("docs", 2, Metric::Euclidean).unwrap();
+    let logs = || {
+        let names = std::fs::read_dir(path.join("collections/00000001")).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().ends_with(".log"))
+    };
+    for round in 0..300_u64 {
+        // One point that stays among those that go.
+        let ids: Vec<u64> = (0..500).chain([1_000 + round]).collect();
+        let values: Vec<f32> = ids.iter().flat_map(|id| [*id as f32, 1.0]).collect();
+        let upsert = docs.upsert(Batch::from_values(ids, values));
+        upsert.durability(Durability::Os).run().unwrap();
+        docs.compact().unwrap();
+        let (descriptors, maps) = open_log_files(&path);
+        let files = logs().count();
+        assert!(
+            files.max(descriptors).max(maps) <= FILES_MAX,
+            "round {round}: {files} files, {descriptors} open, {maps} mapped"
+        );
+    }
+    assert!(open_log_files(&path).0 > 0);
+    drop((docs, db));
+    let db = open();
+    let docs = db.collection("docs").unwrap();
+    assert_eq!(docs.count().run().unwrap().count, 800);
+    assert!(open_log_files(&path).0 <= FILES_MAX);
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document;
 use crate::io::Io;
+use crate::log::gone::Gone;
 use crate::log::recovery::{Cut, Start};
 
 const MAGIC: [u8; 8] = *b"NFMANIF\x01";
@@ -22,6 +23,9 @@ pub(crate) struct Manifest {
     pub(crate) start: Start,
     /// Log files that compaction replaced, with their present generation.
     pub(crate) generations: BTreeMap<u64, u32>,
+    /// Log files that compaction left nothing of.
+    #[serde(default)]
+    pub(crate) gone: Gone,
     /// The last cuts from the end of the log, oldest first.
     pub(crate) cuts: Vec<Cut>,
 }
@@ -30,6 +34,12 @@ pub(crate) struct Manifest {
 const CUTS_MAX: usize = 16;
 
 impl Manifest {
+    /// The generation that counts of the log file of this number, unless it is gone.
+    pub(crate) fn generation(&self, number: u64) -> Option<u32> {
+        let generation = self.generations.get(&number).copied().unwrap_or(0);
+        (!self.gone.contains(number)).then_some(generation)
+    }
+
     pub(crate) fn load(io: &dyn Io, directory: &Path) -> Result<Option<Manifest>> {
         document::load(io, &Manifest::path(directory), &MAGIC)
     }

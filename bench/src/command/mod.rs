@@ -4,6 +4,7 @@ mod bodies;
 mod child;
 mod churn;
 mod data;
+mod doors;
 mod filtered;
 mod index;
 mod ingest;
@@ -50,6 +51,8 @@ enum Command {
     Filtered(filtered::Filtered),
     /// Searches while points are removed, added again and updated at full speed
     Churn(churn::Churn),
+    /// What each network door adds to the embedded one
+    Doors(doors::Doors),
     /// Peak memory per vector
     Memory(memory::Memory),
     /// Opening after the process was killed
@@ -60,6 +63,10 @@ enum Command {
     Bodies(bodies::Bodies),
     /// Writes generated vectors to a .npy file
     Data(data::Data),
+    #[command(hide = true)]
+    BusyChild(doors::BusyChild),
+    #[command(hide = true)]
+    EchoChild(doors::EchoChild),
     #[command(hide = true)]
     MemoryChild(memory::Child),
     #[command(hide = true)]
@@ -80,11 +87,14 @@ pub fn run(program: Program) -> Result<()> {
         Command::Queries(command) => command.run()?,
         Command::Filtered(command) => command.run()?,
         Command::Churn(command) => command.run()?,
+        Command::Doors(command) => command.run()?,
         Command::Memory(command) => command.run()?,
         Command::Reopen(command) => command.run()?,
         Command::Kernels(command) => command.run()?,
         Command::Bodies(command) => command.run()?,
         Command::Data(command) => return command.run(),
+        Command::BusyChild(command) => return command.run(),
+        Command::EchoChild(command) => return command.run(),
         Command::MemoryChild(command) => return command.run(),
         Command::ReopenChild(command) => return command.run(),
     };

@@ -2,12 +2,12 @@
 //! Rows keep their numbers and writes theirs, so indexes only forget the rows that are gone.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IoSlice;
 use std::sync::Arc;
 
 use half::f16;
-use nearfield_model::{Compacted, Context, Ids, Metadata, MetadataColumn, Result, Storage};
+use nearfield_model::{Compacted, Context, Error, Ids, Metadata, MetadataColumn, Result, Storage};
 
 use super::Collection;
 use super::wear::{dead_rows, log_bytes};
@@ -17,6 +17,12 @@ use crate::log::record::{Header, Kind};
 use crate::log::writer::{Sections, write_record};
 use crate::points::View;
 use crate::storage;
+
+/// Files whose live rows take less than this share of a full file together are rewritten as one.
+const SMALL_SHARE: u64 = 16;
+
+/// The numbers of files that are rewritten or removed together.
+type Taken = BTreeSet<u64>;
 
 impl Collection {
     /// Rewrites the log files that hold dead rows, and the index's files.
@@ -71,25 +77,22 @@ impl Collection {
         Ok(())
     }
 
-    /// Rewrites those of the files of these numbers that are sealed and hold dead rows.
+    /// Rewrites those of the files of these numbers that are sealed and hold dead rows, small
+    /// neighbours as one, and removes the sealed files of which nothing is left to keep.
     pub(super) fn rewrite_files(&self, context: &Context, numbers: &[u64]) -> Result<Compacted> {
         let mut manifest = self.manifest();
         let bytes_before = log_bytes(&self.view());
         let active = self.writing().log.end().0.header.number;
         let view = self.view();
-        let mut replaced = BTreeMap::new();
-        let due = view
-            .files
-            .iter()
-            .filter(|file| file.header.number < active && numbers.contains(&file.header.number));
-        for file in due {
+        let mut taken = Taken::default();
+        let runs = self.runs(&view, active, numbers, &mut taken);
+        let mut new = BTreeMap::new();
+        for run in &runs {
             context.check()?;
-            if dead_rows(&view, file) > 0 {
-                let new = self.rewrite(&view, file, &replaced)?;
-                replaced.insert(file.header.number, Arc::new(new));
-            }
+            let file = self.rewrite(&view, run, &taken)?;
+            new.insert(file.header.number, Arc::new(file));
         }
-        if replaced.is_empty() {
+        if taken.is_empty() {
             return Ok(Compacted {
                 files: 0,
                 bytes_before,
@@ -99,30 +102,82 @@ impl Collection {
         {
             let _writing = self.writing();
             let mut view = View::clone(&self.view());
-            for file in Arc::make_mut(&mut view.files) {
-                if let Some(new) = replaced.get(&file.header.number) {
-                    *file = new.clone();
-                }
-            }
+            let files = view.files.iter().filter_map(|file| {
+                let number = file.header.number;
+                let kept = || (!taken.contains(&number)).then(|| file.clone());
+                new.get(&number).cloned().or_else(kept)
+            });
+            view.files = Arc::new(files.collect());
             self.wear.reset(&view);
             self.view.store(Arc::new(view));
         }
+        for number in taken.iter().filter(|number| !new.contains_key(number)) {
+            manifest.gone.insert(*number);
+        }
         self.forget_dead_rows();
         self.checkpoint_into(&mut manifest)?;
-        for file in view
-            .files
-            .iter()
-            .filter(|file| replaced.contains_key(&file.header.number))
-        {
-            // What cannot be removed now is removed when the store is opened next.
-            let _leftover = self.place.io.remove(&file.path);
+        for file in view.files.iter() {
+            if taken.contains(&file.header.number) {
+                // What cannot be removed now is removed when the store is opened next.
+                let _leftover = self.place.io.remove(&file.path);
+            }
         }
         let bytes_after = log_bytes(&self.view());
         Ok(Compacted {
-            files: replaced.len() as u64,
+            files: taken.len() as u64,
             bytes_before,
             bytes_after,
         })
+    }
+
+    /// Which of the files before `active` are rewritten, each run into one: those of these
+    /// numbers that hold dead rows, with their neighbours as long as they are small. They and
+    /// the files of which nothing is left to keep go into `taken`.
+    fn runs(
+        &self,
+        view: &View,
+        active: u64,
+        numbers: &[u64],
+        taken: &mut Taken,
+    ) -> Vec<Vec<Arc<LogFile>>> {
+        let bytes_max = self.place.file_bytes / SMALL_SHARE;
+        // The files of a run, the bytes of their live rows, and whether one is due.
+        let mut runs: Vec<(Vec<Arc<LogFile>>, u64, bool)> = Vec::new();
+        let sealed = view.files.iter();
+        for file in sealed.filter(|file| file.header.number < active) {
+            let (stored, dead) = (file.stored_rows(), dead_rows(view, file));
+            let due = dead > 0 && numbers.contains(&file.header.number);
+            // Damage is met, and reported, where there are rows to copy.
+            if (due || stored == 0)
+                && dead == stored
+                && is_needless(view, file, taken).unwrap_or(false)
+            {
+                taken.insert(file.header.number);
+                continue;
+            }
+            if due {
+                taken.insert(file.header.number);
+            }
+            let live = match stored {
+                0 => file.settled_bytes(),
+                _ => {
+                    (u128::from(file.settled_bytes()) * u128::from(stored - dead)
+                        / u128::from(stored)) as u64
+                }
+            };
+            match runs.last_mut() {
+                Some((run, bytes, is_due)) if *bytes + live <= bytes_max => {
+                    run.push(file.clone());
+                    *bytes += live;
+                    *is_due |= due;
+                }
+                _ => runs.push((vec![file.clone()], live, due)),
+            }
+        }
+        let due = runs.into_iter().filter(|(_, _, is_due)| *is_due);
+        let runs: Vec<_> = due.map(|(run, _, _)| run).collect();
+        taken.extend(runs.iter().flatten().map(|file| file.header.number));
+        runs
     }
 
     /// Takes the rows that are dead by now out of the indexes.
@@ -145,16 +200,14 @@ impl Collection {
         }
     }
 
-    /// Writes the next generation of a file, without its dead rows.
-    fn rewrite(
-        &self,
-        view: &View,
-        old: &Arc<LogFile>,
-        replaced: &BTreeMap<u64, Arc<LogFile>>,
-    ) -> Result<LogFile> {
+    /// Writes the next generation of the first of these files: all of them without dead rows.
+    fn rewrite(&self, view: &View, run: &[Arc<LogFile>], taken: &Taken) -> Result<LogFile> {
+        let first = run
+            .first()
+            .ok_or_else(|| Error::internal("no file is to be rewritten"))?;
         let header = FileHeader {
-            generation: old.header.generation + 1,
-            ..old.header
+            generation: first.header.generation + 1,
+            ..first.header
         };
         let path = self.place.path(header.number, header.generation);
         let io = &*self.place.io;
@@ -166,7 +219,8 @@ impl Collection {
         file.write_at(0, &[IoSlice::new(&header.encode())])
             .map_err(fail)?;
         // What is left of a record may take more room than it did, as its rows are listed.
-        let map_bytes = 2 * old.settled_bytes() + (1 << 20);
+        let old_bytes: u64 = run.iter().map(|old| old.settled_bytes()).sum();
+        let map_bytes = 2 * old_bytes + (1 << 20);
         let new = LogFile::new(header, path.clone(), file, map_bytes)?;
         new.settle(FILE_HEADER_BYTES)?;
         let mut out = Output {
@@ -174,19 +228,14 @@ impl Collection {
             position: FILE_HEADER_BYTES,
             previous: header.previous,
         };
-        let mut position = FILE_HEADER_BYTES;
-        while position < old.settled_bytes() {
-            let Ok(record) = old.record_header(position) else {
-                break;
-            };
-            match record.kind {
-                Kind::Upsert | Kind::UpdateMetadata => {
-                    self.keep_rows(view, old, position, &record, &mut out)?;
+        for old in run {
+            for record in records(old) {
+                let (position, record) = record?;
+                match record.kind {
+                    Kind::Delete => keep_delete(view, old, position, &record, taken, &mut out)?,
+                    _ => self.keep_rows(view, old, position, &record, &mut out)?,
                 }
-                Kind::Delete => keep_delete(view, old, position, &record, replaced, &mut out)?,
-                Kind::Mark => break,
             }
-            position += record.record_bytes();
         }
         new.file.sync_data().map_err(fail)?;
         io.sync_directory(&self.place.directory).map_err(fail)?;
@@ -271,6 +320,55 @@ impl Collection {
     }
 }
 
+/// The records of a file and their offsets, up to a mark or zeros. Anything else is damage:
+/// what is behind it would be lost.
+fn records(file: &LogFile) -> impl Iterator<Item = Result<(u64, Header)>> {
+    let mut next = FILE_HEADER_BYTES;
+    std::iter::from_fn(move || {
+        let position = next;
+        if file.is_blank(position) {
+            return None;
+        }
+        match file.record_header(position) {
+            Ok(record) => {
+                next += record.record_bytes();
+                (record.kind != Kind::Mark).then_some(Ok((position, record)))
+            }
+            Err(error) => {
+                next = u64::MAX;
+                Some(Err(error))
+            }
+        }
+    })
+}
+
+/// Whether a file without live rows has no delete that is still needed.
+fn is_needless(view: &View, file: &LogFile, taken: &Taken) -> Result<bool> {
+    for record in records(file) {
+        let (offset, record) = record?;
+        if record.kind == Kind::Delete {
+            let place = RecordPlace::new(offset, &record, false);
+            for row in file.list(&place, &record)? {
+                if is_stored(view, file, u32::from_le_bytes(*row), taken)? {
+                    return Ok(false);
+                }
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Whether the log still has a row that a delete in `file` lists, once files are taken.
+fn is_stored(view: &View, file: &LogFile, row: u32, taken: &Taken) -> Result<bool> {
+    let Ok((holder, _)) = view.place(row) else {
+        return Ok(false);
+    };
+    // Of files that are rewritten only live rows are left.
+    let number = holder.header.number;
+    let is_taken = number == file.header.number || taken.contains(&number);
+    Ok(!is_taken && view.id(row)?.is_some())
+}
+
 /// Copies what a delete removed, without the rows that are gone from the log: those no
 /// longer need it.
 fn keep_delete(
@@ -278,23 +376,13 @@ fn keep_delete(
     old: &LogFile,
     offset: u64,
     record: &Header,
-    replaced: &BTreeMap<u64, Arc<LogFile>>,
+    taken: &Taken,
     out: &mut Output<'_>,
 ) -> Result<()> {
     let place = RecordPlace::new(offset, record, false);
     let mut list = Vec::new();
     for entry in old.list(&place, record)? {
-        let row = u32::from_le_bytes(*entry);
-        let gone = match view.place(row) {
-            Ok((file, _)) => {
-                // Its file is this one or was rewritten before it: only live rows are left.
-                file.header.number == old.header.number
-                    || replaced.contains_key(&file.header.number)
-                    || view.id(row)?.is_none()
-            }
-            Err(_) => true,
-        };
-        if !gone {
+        if is_stored(view, old, u32::from_le_bytes(*entry), taken)? {
             list.extend_from_slice(entry);
         }
     }

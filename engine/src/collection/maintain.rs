@@ -179,8 +179,11 @@ impl Collection {
         *manifest = next;
         if old > 0 {
             let path = checkpoint_path(&self.place.directory, old);
-            io.remove(&path)
-                .map_err(|error| storage::error("remove", &path, &error))?;
+            match io.remove(&path) {
+                // It was lost, and made good when the collection was opened.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                removed => removed.map_err(|error| storage::error("remove", &path, &error))?,
+            }
         }
         Ok(view)
     }

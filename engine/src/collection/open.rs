@@ -102,7 +102,6 @@ impl Collection {
         }
         let mut seed = [0; 8];
         io.fill_random(&mut seed);
-        let confirmed = manifest.start;
         let view = View {
             sequence: checkpoint.sequence,
             rows: checkpoint.rows,
@@ -121,15 +120,8 @@ impl Collection {
                 seed: u64::from_le_bytes(seed),
             },
         };
-        let Recovered { files, end, cut } = recover(
-            &place,
-            &manifest.generations,
-            start,
-            confirmed,
-            same_boot,
-            repair,
-            &mut loading,
-        )?;
+        let Recovered { files, end, cut } =
+            recover(&place, &manifest, start, same_boot, repair, &mut loading)?;
         loading.fill_ids()?;
         let Loading {
             outcomes,
@@ -202,11 +194,12 @@ fn remove_leftovers(place: &Place, manifest: &Manifest) -> Result<()> {
     let names = io
         .list(&place.directory)
         .map_err(|error| storage::error("list", &place.directory, &error))?;
-    let present = |number| manifest.generations.get(&number).copied().unwrap_or(0);
     for name in &names {
         // Without the present generation, the others are all that is left to look at.
         let stale_log = parse_file_name(name).is_some_and(|(number, generation)| {
-            generation != present(number) && names.contains(&file_name(number, present(number)))
+            manifest.generation(number).is_none_or(|present| {
+                generation != present && names.contains(&file_name(number, present))
+            })
         });
         let path = place.directory.join(name);
         let stale_checkpoint = name.ends_with(".checkpoint")

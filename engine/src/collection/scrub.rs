@@ -13,8 +13,8 @@ pub(crate) struct Scrub {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The log file, counted from 0 within the first view, and the record in it.
-    file: usize,
+    /// The number of the log file, and the record in it.
+    file: u64,
     record: usize,
     damage: Option<String>,
 }
@@ -36,9 +36,16 @@ impl Collection {
         let view = self.view();
         let mut state = self.scrub.state();
         for _ in 0..records {
-            let Some(file) = view.files.get(state.file).filter(|_| !self.is_closed()) else {
+            // Compaction may have taken the file.
+            let at = view
+                .files
+                .partition_point(|file| file.header.number < state.file);
+            let Some(file) = view.files.get(at).filter(|_| !self.is_closed()) else {
                 return false;
             };
+            if file.header.number != state.file {
+                (state.file, state.record) = (file.header.number, 0);
+            }
             let Some(place) = file.record_place(state.record) else {
                 (state.file, state.record) = (state.file + 1, 0);
                 continue;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 /// Lists are looked into if they are among so many that hold a match, or within the horizon. Each of
 /// the two is measured for finding enough by itself; where matches are rare near the query, the
 /// horizon has to find what the other leaves, and this many times the loss asked for is enough.
-const FAR_LOSS: f32 = 4.0;
+const FAR_LOSS: f32 = 8.0;
 
 /// What one recall takes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -287,6 +287,12 @@ impl LogFile {
             .ok_or_else(|| self.corrupt(offset, "a record's header"))
     }
 
+    /// Whether there are only zeros where a record's header may be, or no room for one.
+    pub(crate) fn is_blank(&self, offset: u64) -> bool {
+        let bytes = self.map.bytes(offset, HEADER_BYTES);
+        bytes.is_none_or(|bytes| bytes.iter().all(|byte| *byte == 0))
+    }
+
     /// The bytes of a section, whose checksum is verified at the first touch.
     pub(crate) fn section(
         &self,

@@ -3,6 +3,7 @@
 
 pub(crate) mod checkpoint;
 pub(crate) mod file;
+pub(crate) mod gone;
 pub(crate) mod ids;
 pub(crate) mod outcomes;
 pub(crate) mod record;

@@ -13,6 +13,7 @@ use super::file::{FILE_HEADER_BYTES, FileHeader, LogFile, corruption, parse_file
 use super::record::{ALIGNMENT, HEADER_BYTES, Header, Kind, Section, checksum, salt};
 use super::writer::{End, Place};
 use crate::io::File;
+use crate::manifest::Manifest;
 use crate::storage;
 
 /// What is wrong with a file that is not there.
@@ -62,21 +63,21 @@ pub(crate) trait Replay {
 
 /// Opens the log in `place` and hands every record behind `start` to `replay`.
 ///
-/// `generations` names the files that compaction replaced; `confirmed` is the place up
+/// `manifest` names the files that compaction replaced or took, and the place up
 /// to which all is known to have been on disk; `same_boot` tells that the machine has not restarted since
 /// the log was last written, so that the operating system lost nothing. With `repair`, what was
 /// never confirmed is cut, and what is kept is written again and synced; without, nothing is
 /// changed.
 pub(crate) fn recover(
     place: &Place,
-    generations: &BTreeMap<u64, u32>,
+    manifest: &Manifest,
     start: Start,
-    confirmed: Start,
     same_boot: bool,
     repair: bool,
     replay: &mut dyn Replay,
 ) -> Result<Recovered> {
-    let paths = log_paths(place, generations, confirmed.file)?;
+    let confirmed = manifest.start;
+    let paths = log_paths(place, manifest)?;
     let mut search = Search {
         place,
         salt: salt(&place.collection),
@@ -119,12 +120,8 @@ pub(crate) fn recover(
     search.finish(cut)
 }
 
-/// The log's files by number, without those that compaction replaced.
-fn log_paths(
-    place: &Place,
-    generations: &BTreeMap<u64, u32>,
-    needed: u64,
-) -> Result<BTreeMap<u64, PathBuf>> {
+/// The log's files by number, without those that compaction replaced or took.
+fn log_paths(place: &Place, manifest: &Manifest) -> Result<BTreeMap<u64, PathBuf>> {
     let names = place
         .io
         .list(&place.directory)
@@ -132,22 +129,24 @@ fn log_paths(
     let mut paths = BTreeMap::new();
     for name in names {
         if let Some((number, generation)) = parse_file_name(&name)
-            && generation == generations.get(&number).copied().unwrap_or(0)
+            && manifest.generation(number) == Some(generation)
         {
             paths.insert(number, place.directory.join(name));
         }
     }
-    // Files are numbered from 1 without gaps, and each was made durably before the next.
-    let named = generations
-        .last_key_value()
-        .map_or(0, |(number, _)| *number);
+    // Files are numbered from 1 without gaps but for those that are gone, and each was made
+    // durably before the next.
+    let named = manifest.generations.last_key_value();
+    let named = named.map_or(0, |(number, _)| *number);
     let last = paths.last_key_value().map_or(1, |(number, _)| *number);
-    if let Some(missing) =
-        (1..=last.max(named).max(needed)).find(|number| !paths.contains_key(number))
-    {
-        let generation = generations.get(&missing).copied().unwrap_or(0);
-        let path = place.path(missing, generation);
-        return Err(corruption(&path, 0, MISSING));
+    let last = last.max(named).max(manifest.start.file);
+    let mut number = manifest.gone.behind(1);
+    while number <= last {
+        if !paths.contains_key(&number) {
+            let generation = manifest.generation(number).unwrap_or(0);
+            return Err(corruption(&place.path(number, generation), 0, MISSING));
+        }
+        number = manifest.gone.behind(number + 1);
     }
     Ok(paths)
 }
@@ -185,7 +184,7 @@ impl Search<'_> {
         let planned = self.place.planned_bytes(number);
         let Some(file) = LogFile::open(io, path, planned)? else {
             // These headers were on disk before anything was acknowledged behind them.
-            if number <= self.start.file.max(1) {
+            if self.files.is_empty() || number <= self.confirmed.file {
                 return Err(corruption(path, 0, "the file's header"));
             }
             return Ok(Ending::Fault(0));
@@ -215,7 +214,7 @@ impl Search<'_> {
         } else if !self.follows(&header) {
             return Ok(Ending::Fault(0));
         }
-        let relaxed = header.generation > 0 || self.after_compacted();
+        let relaxed = header.generation > 0 || self.after_compacted(number);
         replay.opened(&file)?;
         self.files.push(file.clone());
         loop {
@@ -248,15 +247,16 @@ impl Search<'_> {
         }
     }
 
-    fn after_compacted(&self) -> bool {
-        self.files
-            .last()
-            .is_some_and(|file| file.header.generation > 0)
+    /// Whether compaction may have taken writes right before a file.
+    fn after_compacted(&self, number: u64) -> bool {
+        let before = self.files.last();
+        before.is_some_and(|file| file.header.generation > 0)
+            || before.map_or(0, |file| file.header.number) + 1 < number
     }
 
     /// Whether a file goes on where the one before ended, and taking over from a compacted one.
     fn follows(&mut self, header: &FileHeader) -> bool {
-        if self.after_compacted() || (self.files.is_empty() && header.generation > 0) {
+        if self.after_compacted(header.number) || (self.files.is_empty() && header.generation > 0) {
             self.previous = header.previous;
             self.rows = header.first_row;
         }
@@ -394,7 +394,7 @@ impl Search<'_> {
             })?;
         }
         let expected = self.sequence + 1;
-        if self.synced >= expected {
+        if self.synced >= expected || number < self.confirmed.file {
             return Err(Error::new(
                 ErrorKind::Corruption,
                 format!(
@@ -457,6 +457,7 @@ impl Search<'_> {
         let Search {
             place,
             start,
+            confirmed,
             files,
             sequence,
             rows,
@@ -465,7 +466,7 @@ impl Search<'_> {
             ..
         } = self;
         let missing = || corruption(&place.directory, 0, "a log file is missing: the log");
-        if files.last().map_or(0, |file| file.header.number) < start.file {
+        if files.last().map_or(0, |file| file.header.number) < confirmed.file {
             return Err(missing());
         }
         let file = files.last().cloned().ok_or_else(missing)?;

@@ -248,7 +248,14 @@ fn points_that_are_all_replaced_are_calibrated_and_trained_on_anew() {
 
 #[test]
 fn the_few_live_rows_among_many_dead_ones_play_queries() {
-    let docs = indexed(&SimulatedIo::new(10));
+    // Larger files, so that no writer is slowed for compaction: nothing compacts here.
+    let roomy = Options {
+        log_file_bytes: 64 << 20,
+        ..options()
+    };
+    let docs = open_at(&SimulatedIo::new(10), "/docs", roomy);
+    upsert(&docs, 0..ALL, 0, Durability::Sync);
+    work(&docs, true);
     for round in 1..400 {
         upsert(&docs, 0..ALL, round, Durability::Os);
     }

@@ -1,9 +1,11 @@
 //! What dead rows take stays bounded, and writers are slowed for it within bounds.
 
-use nearfield_model::{Durability, ErrorKind, Filter, Metadata, UpdateMetadata, Value};
+use nearfield_model::{Durability, ErrorKind, Filter, Metadata, Search, UpdateMetadata, Value};
 
 use super::*;
-use crate::collection::fixture::{delete, open_at, open_on, options, upsert};
+use crate::collection::fixture::{
+    all_found, delete, find, open_at, open_on, options, upsert, vector,
+};
 use crate::io::{MemoryIo, SimulatedIo};
 use crate::options::Options;
 
@@ -143,4 +145,60 @@ fn writers_do_not_wait_for_a_compaction_that_fails() {
     docs.wear.ended(false);
     docs.wait_for_compaction(&Context::default(), 10).unwrap();
     assert!(docs.index.delayed_us.load(Ordering::Relaxed) >= 1_000);
+}
+
+/// The log files on disk.
+fn log_names(io: &SimulatedIo) -> Vec<String> {
+    let mut names = crate::io::Io::list(io, std::path::Path::new("/docs")).unwrap();
+    names.retain(|name| name.ends_with(".log"));
+    names
+}
+
+/// Every round replaces the same points, removes some, and leaves one that stays for good.
+#[test]
+fn log_files_stay_few_however_often_the_log_is_compacted() {
+    let options = Options {
+        background: false,
+        index_rows: u32::MAX,
+        ..options()
+    };
+    let mut io = SimulatedIo::new(7);
+    let mut docs = open_at(&io, "/docs", options.clone());
+    let mut lasting: Vec<u64> = Vec::new();
+    for round in 1..=300 {
+        upsert(&docs, 0..100, round, Durability::Os);
+        upsert(&docs, 1_000 + round..1_001 + round, 0, Durability::Os);
+        lasting.push(1_000 + round);
+        delete(&docs, 0..50, Durability::Os);
+        docs.compact(&Context::default()).unwrap();
+        // One for what lasts, one for what is replaced, and the one that is written to.
+        let names = log_names(&io);
+        assert!(names.len() <= 3, "round {round}: {names:?}");
+        assert_eq!(docs.view().files.len(), names.len());
+        if round % 50 == 0 {
+            // Also without the checkpoint, and where the files that are gone came back.
+            let left = io.kill().unwrap();
+            drop(docs);
+            for name in crate::io::Io::list(&left, std::path::Path::new("/docs")).unwrap() {
+                if round % 100 == 0 && name.ends_with(".checkpoint") {
+                    crate::io::Io::remove(&left, &std::path::Path::new("/docs").join(name))
+                        .unwrap();
+                }
+            }
+            crate::io::Io::create(&left, std::path::Path::new("/docs/0000000002.0.log")).unwrap();
+            io = left;
+            docs = open_at(&io, "/docs", options.clone());
+            assert_eq!(log_names(&io), names);
+            let mut expected: Vec<u64> = (50..100).chain(lasting.iter().copied()).collect();
+            expected.sort_unstable();
+            assert_eq!(all_found(&docs, None), expected);
+            for id in [60, 1_001] {
+                let seed = if id < 100 { round } else { 0 };
+                let near = vector(id, seed);
+                let request = Search::new("docs", &near[..]).recall(1.0).limit(1);
+                let found = find(&docs, &request);
+                assert_eq!(found.results[0][0].id, id.into());
+            }
+        }
+    }
 }

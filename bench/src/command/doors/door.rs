@@ -1,0 +1,61 @@
+//! The doors, and how each is opened.
+
+use std::fmt;
+
+use clap::ValueEnum;
+use nearfield::{Builder, Database};
+use serde::Serialize;
+
+use super::server::Server;
+use crate::Result;
+
+/// A way into the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Door {
+    /// The engine in this process.
+    Embedded,
+    /// JSON over HTTP, a new connection per request.
+    HttpJsonCold,
+    /// JSON over HTTP, connections kept.
+    HttpJson,
+    /// MessagePack over HTTP.
+    HttpMsgpack,
+    /// gRPC.
+    Grpc,
+}
+
+impl Door {
+    pub(super) const ALL: [Door; 5] = [
+        Door::Embedded,
+        Door::HttpJsonCold,
+        Door::HttpJson,
+        Door::HttpMsgpack,
+        Door::Grpc,
+    ];
+
+    /// Opens it in front of a server.
+    pub(super) fn connect(self, server: &Server) -> Result<Database> {
+        let http = || Builder::new(format!("http://{}", server.address));
+        let builder = match self {
+            Door::Embedded => return Err("the embedded door has no server".into()),
+            Door::HttpJsonCold => http().json(true).remote(|remote| remote.keep_alive = false),
+            Door::HttpJson => http().json(true),
+            Door::HttpMsgpack => http(),
+            Door::Grpc => Builder::new(format!("grpc://{}", server.address)),
+        };
+        Ok(builder.open()?)
+    }
+}
+
+impl fmt::Display for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Door::Embedded => "embedded",
+            Door::HttpJsonCold => "http-json-cold",
+            Door::HttpJson => "http-json",
+            Door::HttpMsgpack => "http-msgpack",
+            Door::Grpc => "grpc",
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! One query per request through each door: what it takes beyond the engine's own time, next to a
+//! bare round trip, with idle cores and with busy ones.
+
+use std::time::{Duration, Instant};
+
+use nearfield::{Context, Database, Metric, Search, Stage};
+
+use super::Doors;
+use super::busy::Busy;
+use super::door::Door;
+use super::echo::Echo;
+use super::ingest::ROWS;
+use super::server::Server;
+use crate::Result;
+use crate::clock::micros;
+use crate::place::Place;
+use crate::report::{Cell, Table};
+use crate::statistics::percentile;
+use crate::store::{self, Engine};
+use crate::workload::{Columns, Points, Pool};
+
+const COLLECTION: &str = "searched";
+const LIMIT: usize = 10;
+/// Searches before the clock starts.
+const WARM: usize = 200;
+
+/// What the searches of one leg took, each in microseconds.
+struct Leg {
+    totals: Vec<f64>,
+    /// The engine's own time.
+    engine: Vec<f64>,
+    beyond: Vec<f64>,
+    /// By stage, of all searches.
+    stages: [Duration; Stage::ALL.len()],
+}
+
+/// A door that is open, and what was measured of it by condition: idle cores, busy ones.
+struct Open {
+    door: Door,
+    database: Database,
+    _server: Option<Server>,
+    legs: [Vec<Leg>; 2],
+}
+
+pub(super) fn measure(doors: &Doors, place: &Place, pool: &Pool) -> Result<(Table, Table)> {
+    let mut open = Vec::new();
+    for door in &doors.door {
+        open.push(fill(doors, place, pool, *door)?);
+    }
+    let mut echo = Echo::start()?;
+    let mut echoes: [Vec<f64>; 2] = [Vec::new(), Vec::new()];
+    for round in 0..doors.rounds {
+        for (condition, echoes) in echoes.iter_mut().enumerate() {
+            let _busy = if condition == 1 {
+                Busy::start()?
+            } else {
+                Busy::default()
+            };
+            echo.round_trips(WARM)?;
+            echoes.push(percentile(&echo.round_trips(doors.searches)?, 0.5));
+            for turn in 0..open.len() {
+                let number = (turn + round) % open.len();
+                let leg = leg(&open[number].database, pool, doors.searches)?;
+                open[number].legs[condition].push(leg);
+            }
+        }
+    }
+    Ok((latencies(&open, &echoes), stages(&open)))
+}
+
+fn fill(doors: &Doors, place: &Place, pool: &Pool, door: Door) -> Result<Open> {
+    let path = place.fresh(&format!("searched-{door}"))?;
+    let (database, server) = if door == Door::Embedded {
+        (store::open(&path, Engine::default())?, None)
+    } else {
+        let server = Server::start(doors.program.as_deref(), &path)?;
+        (door.connect(&server)?, Some(server))
+    };
+    let collection = database.create_collection(COLLECTION, doors.dim, Metric::Euclidean)?;
+    let columns = Columns::all(Points::default(), ROWS, doors.batch)?;
+    store::upsert_all(&collection, &columns, pool, doors.durability())?;
+    Ok(Open {
+        door,
+        database,
+        _server: server,
+        legs: [Vec::new(), Vec::new()],
+    })
+}
+
+fn leg(database: &Database, pool: &Pool, searches: usize) -> Result<Leg> {
+    let mut leg = Leg {
+        totals: Vec::with_capacity(searches),
+        engine: Vec::with_capacity(searches),
+        beyond: Vec::with_capacity(searches),
+        stages: Default::default(),
+    };
+    for number in 0..WARM + searches {
+        let row = number % ROWS;
+        let search = Search::new(COLLECTION, pool.slice(row, 1)).limit(LIMIT);
+        let mut context = Context::default();
+        let start = Instant::now();
+        let found = database.call_with(&mut context, search)?;
+        let total = micros(start.elapsed());
+        let first = found.results.first().and_then(|hits| hits.first());
+        if first.is_none_or(|hit| hit.id != (row as u64).into()) {
+            return Err(format!("a search does not find point {row}").into());
+        }
+        if number < WARM {
+            continue;
+        }
+        // In this process the engine is all that there is.
+        let engine = match micros(context.stages.get(Stage::Engine)) {
+            0.0 => total,
+            engine => engine,
+        };
+        leg.totals.push(total);
+        leg.engine.push(engine);
+        leg.beyond.push(total - engine);
+        for (sum, stage) in leg.stages.iter_mut().zip(Stage::ALL) {
+            *sum += context.stages.get(stage);
+        }
+    }
+    Ok(leg)
+}
+
+fn latencies(open: &[Open], echoes: &[Vec<f64>; 2]) -> Table {
+    let columns = [
+        "cores",
+        "door",
+        "p50 us",
+        "p99 us",
+        "engine p50 us",
+        "beyond the engine p50 us",
+        "above the bare round trip us",
+    ];
+    let mut table = Table::new("one query per request, 10 hits", &columns);
+    for (condition, name) in ["idle", "busy"].into_iter().enumerate() {
+        let echo = &echoes[condition];
+        table.row(vec![
+            name.into(),
+            "bare round trip".into(),
+            Cell::spread(echo.iter().copied()),
+            Cell::Nothing,
+            Cell::Nothing,
+            Cell::Nothing,
+            Cell::Nothing,
+        ]);
+        for door in open {
+            let legs = &door.legs[condition];
+            let over = |of: fn(&Leg) -> &[f64], share| {
+                legs.iter().map(move |leg| percentile(of(leg), share))
+            };
+            let beyond = || over(|leg| &leg.beyond, 0.5);
+            let above = beyond().zip(echo).map(|(beyond, echo)| beyond - echo);
+            let has_wire = door.door != Door::Embedded;
+            table.row(vec![
+                name.into(),
+                door.door.to_string().into(),
+                Cell::spread(over(|leg| &leg.totals, 0.5)),
+                Cell::spread(over(|leg| &leg.totals, 0.99)),
+                Cell::spread(over(|leg| &leg.engine, 0.5)),
+                Cell::spread(beyond().filter(|_| has_wire)),
+                Cell::spread(above.filter(|_| has_wire)),
+            ]);
+        }
+    }
+    table
+}
+
+/// The mean time per stage, with idle cores.
+fn stages(open: &[Open]) -> Table {
+    let mut columns = vec!["door", "mean us"];
+    columns.extend(Stage::ALL.map(Stage::as_str));
+    let mut table = Table::new("stages of one query, idle cores, mean us", &columns);
+    for door in open.iter().filter(|door| door.door != Door::Embedded) {
+        let legs = &door.legs[0];
+        let mean = |leg: &Leg, time: f64| time / leg.totals.len().max(1) as f64;
+        let total = legs.iter().map(|leg| mean(leg, leg.totals.iter().sum()));
+        let mut row = vec![door.door.to_string().into(), Cell::spread(total)];
+        row.extend(
+            Stage::ALL.iter().enumerate().map(|(at, _)| {
+                Cell::spread(legs.iter().map(|leg| mean(leg, micros(leg.stages[at]))))
+            }),
+        );
+        table.row(row);
+    }
+    table
+}

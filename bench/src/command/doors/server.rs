@@ -1,0 +1,109 @@
+//! `nearfield serve` in a process of its own, and what it uses.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::Result;
+use crate::machine::{field, first_number};
+
+/// How long a server may take until it answers.
+const START_MAX: Duration = Duration::from_secs(20);
+/// Ticks per second of `/proc/PID/stat`, the same on every Linux.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// A running server; it is killed when this is dropped.
+#[derive(Debug)]
+pub(super) struct Server {
+    child: Child,
+    pub(super) address: String,
+}
+
+impl Server {
+    /// Serves the store at `path`, which is made if it is not there.
+    pub(super) fn start(program: Option<&Path>, path: &Path) -> Result<Server> {
+        let program = match program {
+            Some(program) => program.to_owned(),
+            None => beside_this()?,
+        };
+        let address = free_address()?;
+        let child = Command::new(&program)
+            .arg("serve")
+            .arg(path)
+            .args(["--listen", &address])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| {
+                format!(
+                    "{}: {error}; build it: cargo build --release",
+                    program.display()
+                )
+            })?;
+        let mut server = Server { child, address };
+        server.wait_ready()?;
+        Ok(server)
+    }
+
+    fn wait_ready(&mut self) -> Result<()> {
+        let start = Instant::now();
+        while start.elapsed() < START_MAX {
+            if let Some(status) = self.child.try_wait()? {
+                return Err(format!("the server ended at once: {status}").into());
+            }
+            let target = format!("http://{}", self.address);
+            if nearfield::connect(target)
+                .and_then(|db| db.collections())
+                .is_ok()
+            {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Err("the server does not answer".into())
+    }
+
+    /// CPU time of the server so far, all threads, in seconds; to a hundredth.
+    pub(super) fn cpu_seconds(&self) -> Result<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name, in parentheses, may hold spaces; user and system time are the 12th and 13th
+        // behind it.
+        let rest = stat.rsplit_once(')').ok_or("no process name")?.1;
+        let ticks: Vec<f64> = rest
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .map(str::parse)
+            .collect::<std::result::Result<_, _>>()?;
+        Ok(ticks.iter().sum::<f64>() / TICKS_PER_SECOND)
+    }
+
+    /// Anonymous memory of the server, in bytes.
+    pub(super) fn anonymous_bytes(&self) -> f64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let kib = field(&status, "RssAnon:").and_then(|text| first_number(&text));
+        kib.unwrap_or(0.0) * 1024.0
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _killed = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+fn beside_this() -> Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    Ok(this.with_file_name("nearfield"))
+}
+
+/// An address that nobody listens on at the moment.
+fn free_address() -> Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    Ok(listener.local_addr()?.to_string())
+}
