@@ -284,6 +284,33 @@ fn calls_beyond_the_bound_are_told_to_come_back_and_the_runtime_never_stalls() {
 }
 
 #[test]
+fn a_long_call_of_a_lone_caller_does_not_stall_the_others() {
+    for pause in [0, 100] {
+        let (service, gate, inside) = waiting();
+        let server = serve(service, |_| {});
+        let mut other = Caller::new(server.local_addr());
+        assert_eq!(other.call("GET", "/healthz", "", b"").status, 200);
+        let mut lone = Caller::new(server.local_addr());
+        for _ in 0..50 {
+            assert_eq!(lone.call("GET", "/healthz", "", b"").status, 200);
+        }
+        std::thread::sleep(Duration::from_millis(pause));
+        lone.send(&request("GET", "/v1/collections", "", b""));
+        while inside.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        for _ in 0..20 {
+            let start = Instant::now();
+            assert_eq!(other.call("GET", "/healthz", "", b"").status, 200);
+            assert!(start.elapsed() < Duration::from_secs(2), "after {pause} ms");
+        }
+        *gate.0.lock().unwrap() = true;
+        gate.1.notify_all();
+        assert_eq!(lone.answer().unwrap().status, 200);
+    }
+}
+
+#[test]
 fn bodies_under_way_share_a_budget() {
     let server = serve(Prompt, |settings| settings.bodies_bytes_max = 100_000);
     let mut holders: Vec<Caller> = (0..2).map(|_| Caller::new(server.local_addr())).collect();

@@ -17,6 +17,7 @@ use tokio_rustls::{TlsConnector, rustls};
 
 use super::Settings;
 use super::body::Outgoing;
+use super::gather::Gather;
 use super::target::Target;
 
 const STREAM_WINDOW_BYTES: u32 = 8 << 20;
@@ -138,7 +139,7 @@ impl Connection {
             .max_send_buf_size(SEND_BUFFER_BYTES)
             .keep_alive_interval(SILENCE_MAX)
             .keep_alive_timeout(SIGN_MAX)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(Gather::new(stream)))
             .await
             .map_err(|error| self.unreachable(error))?;
         // Its end is seen by the calls on it.

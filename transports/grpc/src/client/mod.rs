@@ -3,6 +3,7 @@
 mod attempt;
 mod body;
 mod connection;
+mod gather;
 mod ingest;
 mod retry;
 mod settings;

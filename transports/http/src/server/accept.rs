@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use super::call;
 use super::connection::{Connection, Noted};
 use super::door::Door;
+use super::steady::steady;
 use super::tls::Tls;
 
 /// Answers callers for whom there is no place.
@@ -116,7 +117,7 @@ pub(crate) async fn accept(
             place,
             ending: ending.clone(),
         };
-        tokio::spawn(serving.greet(stream, peer, tls.clone()));
+        tokio::spawn(steady(serving.greet(stream, peer, tls.clone())));
     }
 }
 

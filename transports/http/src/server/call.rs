@@ -24,6 +24,7 @@ use super::keys::unhex;
 use super::media::{self, Coding};
 use super::page;
 use super::routes::{self, Found, Target};
+use super::turn::Caller;
 use crate::body::{Format, RequestReader, write_response};
 
 /// After an error, so much of the body is read on, for so long: who is still sending would
@@ -53,7 +54,10 @@ pub(crate) async fn answer(
         start,
         verb: None,
         context: Context::default(),
-        shared: parts.version == Version::HTTP_2,
+        caller: match parts.version {
+            Version::HTTP_2 => Caller::Shared,
+            _ => Caller::Alone(connection.number()),
+        },
     };
     let (mut response, error) = match call.answer(&parts, &mut body, rights).await {
         Ok(response) => (response, None),
@@ -183,8 +187,7 @@ struct Call<'d> {
     start: Instant,
     verb: Option<&'static str>,
     context: Context,
-    /// Whether the connection serves other requests meanwhile.
-    shared: bool,
+    caller: Caller,
 }
 
 impl Call<'_> {
@@ -212,7 +215,7 @@ impl Call<'_> {
         let Target::Verb(verb) = route.target else {
             let (door, stages) = (self.door, &self.context.stages);
             let page = || page::answer(door, route.target, stages);
-            return door.turns.run(self.shared, page).map_err(Into::into);
+            return door.turns.run(self.caller, page).map_err(Into::into);
         };
         self.verb = Some(verb);
         if !collection.is_empty() {
@@ -227,7 +230,7 @@ impl Call<'_> {
         let waiting = Instant::now();
         self.door
             .turns
-            .run(self.shared, || {
+            .run(self.caller, || {
                 self.context.stages.add(Stage::Queue, waiting.elapsed());
                 self.call(reader, share, format, coding, status)
             })
@@ -303,7 +306,7 @@ impl Call<'_> {
         while let Some(piece) = self.next_piece(body, end).await? {
             match intake.is_compressed() {
                 false => intake.feed(&piece)?,
-                true => self.door.turns.run(self.shared, || intake.feed(&piece))?,
+                true => self.door.turns.run(self.caller, || intake.feed(&piece))?,
             }
         }
         Ok(intake.finish()?)

@@ -13,6 +13,8 @@ use tokio::sync::Notify;
 /// What a connection is doing. Times are milliseconds since it began.
 #[derive(Debug)]
 pub(crate) struct Connection {
+    /// No other connection of this process has it.
+    number: u64,
     local: IpAddr,
     start: Instant,
     /// Requests that were read and are not answered yet.
@@ -29,7 +31,9 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(local: IpAddr) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         Connection {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
             local,
             start: Instant::now(),
             calls: AtomicUsize::new(0),
@@ -38,6 +42,11 @@ impl Connection {
             shared: AtomicBool::new(false),
             overdue: Notify::new(),
         }
+    }
+
+    /// What tells it from others.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     /// The address that the caller connected to.

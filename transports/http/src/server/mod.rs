@@ -30,6 +30,7 @@ mod problem;
 mod reference;
 mod routes;
 mod settings;
+mod steady;
 mod tls;
 mod turn;
 mod watch;
@@ -113,7 +114,7 @@ impl Builder {
             limited: self.limited,
             admission: Admission::new(&settings, address)?,
             budget: Budget::new(settings.bodies_bytes_max),
-            turns: Turns::new(settings.threads.max(2)),
+            turns: Turns::new(settings.threads.max(2), runtime.handle())?,
             metrics: self.metrics,
             router: self.router,
             settings,
