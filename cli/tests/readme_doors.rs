@@ -1,12 +1,14 @@
 //! What the README says about the network is what a shell with curl and a Python run here.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+#[path = "common/python.rs"]
+mod python;
 #[path = "common/served.rs"]
 mod served;
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::python::{environment, run};
 use crate::served::Served;
 
 /// Python packages that the examples import.
@@ -24,41 +26,17 @@ fn blocks() -> Vec<(&'static str, &'static str)> {
         .collect()
 }
 
-fn run(command: &mut Command) -> String {
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let out = String::from_utf8_lossy(&output.stdout).into_owned();
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {out}{err}");
-    out
-}
-
-/// A Python with the packages, made once below the build folder.
-fn python() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
-    let python = folder.join("bin/python");
-    let import = format!("import {}", PACKAGES.join(", "));
-    let has_all = |python: &Path| Command::new(python).args(["-c", &import]).output();
-    if !has_all(&python).is_ok_and(|output| output.status.success()) {
-        run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
-        run(Command::new(&python)
-            .args(["-m", "pip", "install", "-q"])
-            .args(PACKAGES));
-    }
-    python
-}
-
 #[test]
 fn the_readmes_examples_run() {
     let folder = tempfile::tempdir().unwrap();
     let server = Served::start(&folder.path().join("data"));
+    let python = environment("python", &PACKAGES);
     let mut said = Vec::new();
     for (language, text) in blocks() {
         let text = text.replace("http://127.0.0.1:6327", server.url());
         said.push(match language {
             "sh" => run(Command::new("sh").args(["-euc", &text])),
-            "python" => run(Command::new(python()).args(["-c", &text])),
+            "python" => run(Command::new(python.join("python")).args(["-c", &text])),
             "rust,ignore" => continue,
             other => panic!("a block of {other} is not run"),
         });

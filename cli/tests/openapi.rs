@@ -1,0 +1,32 @@
+//! The description that a server gives of itself holds: schemathesis sends what it allows, and
+//! what it does not, and looks at every answer.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+#[path = "common/python.rs"]
+mod python;
+#[path = "common/served.rs"]
+mod served;
+
+use std::process::Command;
+
+use crate::python::{environment, run};
+use crate::served::Served;
+
+/// What is looked at: no failure of the server, and no status, media type or body but those that
+/// are described.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+                      response_schema_conformance";
+
+#[test]
+fn answers_are_as_described() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Served::start(&folder.path().join("data"));
+    let programs = environment("schemathesis", &["schemathesis"]);
+    let said = run(Command::new(programs.join("schemathesis"))
+        .arg("run")
+        .arg(format!("{}/openapi.json", server.url()))
+        .args(["--checks", CHECKS])
+        .args(["--max-examples", "25", "--seed", "1", "--phases", "examples,coverage,fuzzing"])
+        .current_dir(&folder));
+    assert!(said.contains("No issues found"), "{said}");
+}
