@@ -47,7 +47,8 @@ pub(crate) async fn answer(
     let rights = door.admission.rights(&parts.headers);
     let origin = door.admission.shares_with(&parts.headers);
     if is_grpc(&parts.headers) {
-        return route(door, parts, body, rights).await;
+        let routed = route(door, parts, body, rights);
+        return door.turns.watch(connection.number(), routed).await;
     }
     let mut call = Call {
         door,

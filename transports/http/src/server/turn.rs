@@ -2,6 +2,7 @@
 //! request as long as others are left for everybody else, otherwise on a thread of their own.
 //! `docs/decisions/0012-where-calls-run.md` says why.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{JoinHandle, park, sleep};
@@ -72,22 +73,43 @@ impl Turns {
         let Caller::Alone(connection) = caller else {
             return tokio::task::block_in_place(work);
         };
-        let shared = &*self.shared;
-        let before = shared.inside.fetch_add(1, Ordering::Relaxed);
-        let inside = Inside(&shared.inside);
+        let (before, inside) = self.enter();
         if before >= self.inside_max {
             drop(inside);
             return tokio::task::block_in_place(work);
         }
+        self.notice(connection);
+        work()
+    }
+
+    /// Waits for work of a connection that runs on this thread as well, some of which may block.
+    pub(crate) async fn watch<F: Future>(&self, connection: u64, work: F) -> F::Output {
+        let mut work = pin!(work);
+        std::future::poll_fn(|context| {
+            let (_, _inside) = self.enter();
+            self.notice(connection);
+            work.as_mut().poll(context)
+        })
+        .await
+    }
+
+    /// Counts a call in, and tells how many there were before.
+    fn enter(&self) -> (usize, Inside<'_>) {
+        let before = self.shared.inside.fetch_add(1, Ordering::Relaxed);
+        (before, Inside(&self.shared.inside))
+    }
+
+    /// Has others look at the sockets while a call runs: at once if there is more than one
+    /// caller, otherwise if it lasts.
+    fn notice(&self, connection: u64) {
+        let shared = &*self.shared;
         shared.begun.fetch_add(1, Ordering::SeqCst);
         if shared.last.swap(connection, Ordering::Relaxed) != connection {
-            // There is more than one caller, and the next may call meanwhile.
             shared.relieve();
         }
         if shared.guard_sleeps.swap(false, Ordering::SeqCst) {
             self.wake_guard();
         }
-        work()
     }
 
     fn wake_guard(&self) {
