@@ -59,8 +59,7 @@ impl Rarity {
     pub(super) fn is_rare(&self) -> bool {
         let all = self.with_group();
         let by_chance = LOSS_MEAN * all.roots + DEVIATIONS * LOSS_DEVIATION * all.expected.sqrt();
-        all.found < (all.expected - by_chance).min(SHARE_ENOUGH * all.expected)
-            || all.found == 0.0
+        all.found < (all.expected - by_chance).min(SHARE_ENOUGH * all.expected) || all.found == 0.0
     }
 }
 
