@@ -1,15 +1,17 @@
 //! The server: HTTP/1.1 and HTTP/2, JSON and MessagePack, with gRPC beside them on one port.
 //!
 //! ```no_run
-//! # fn engine() -> std::sync::Arc<dyn nearfield_model::Service> { unimplemented!() }
+//! # use std::sync::Arc;
+//! # fn serve(engine: Arc<dyn nearfield_model::Service>) -> nearfield_model::Result<()> {
 //! use nearfield_http::server::{Server, Settings};
 //!
 //! let mut settings = Settings::default();
 //! settings.listen = "127.0.0.1:0".to_owned();
-//! let server = Server::start(engine(), settings)?;
+//! let server = Server::start(engine, settings)?;
 //! println!("http://{}", server.local_addr());
 //! server.shutdown();
-//! # Ok::<(), nearfield_model::Error>(())
+//! # Ok(())
+//! # }
 //! ```
 
 mod accept;
