@@ -2,11 +2,12 @@
 
 use nearfield_model::{
     Batch, Compact, Compacted, Context, Count, Cursor, Delete, DescribeCollection, Description,
-    Durability, Filter, Flush, Flushed, Get, Ids, Metadata, Result, Scan, Search, Selection,
-    Snapshot, SnapshotTaken, UpdateMetadata, Upsert, Vectors, Verb,
+    Durability, Filter, Flush, Flushed, Get, Ids, Metadata, MetadataColumn, Result, Scan, Search,
+    Selection, Snapshot, SnapshotTaken, UpdateMetadata, Upsert, Vectors, Verb,
 };
 
 use crate::database::Database;
+use crate::reservation::Reservation;
 
 /// A collection of an open store. Clones share the store.
 ///
@@ -54,7 +55,7 @@ impl Collection {
         &self.database
     }
 
-    fn prepare<V>(&self, request: V) -> Call<'_, V> {
+    pub(crate) fn prepare<V>(&self, request: V) -> Call<'_, V> {
         Call {
             database: &self.database,
             request,
@@ -64,6 +65,19 @@ impl Collection {
     /// Writes points; a point whose id is there already is replaced.
     pub fn upsert<'a>(&self, batch: Batch<'a>) -> Call<'_, Upsert<'a>> {
         self.prepare(Upsert::new(&self.name, batch))
+    }
+
+    /// Memory for `rows` vectors, from which an upsert takes them with the fewest copies: a
+    /// program writes its vectors there and [commits](Reservation::commit) them.
+    ///
+    /// # Errors
+    /// `TooLarge` if no upsert could send so many, `Overloaded` while too much is reserved,
+    /// `NotFound` if the collection was dropped.
+    pub fn reserve(&self, rows: usize) -> Result<Reservation> {
+        let dimension = self.describe()?.dimension;
+        let components = rows.saturating_mul(dimension);
+        let memory = self.database.service().reserve(components)?;
+        Ok(Reservation::new(self.clone(), memory, dimension))
     }
 
     /// Reads points by id.
@@ -192,6 +206,14 @@ macro_rules! setters {
             })*
         })*
     };
+}
+
+impl<'a> Call<'_, Upsert<'a>> {
+    /// Gives the points metadata: one row per point.
+    pub fn metadata(mut self, metadata: MetadataColumn<'a>) -> Self {
+        self.request.batch.metadata = Some(metadata);
+        self
+    }
 }
 
 setters! {

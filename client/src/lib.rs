@@ -34,6 +34,7 @@ mod collection;
 mod database;
 mod embedded;
 mod remote;
+mod reservation;
 mod scheme;
 
 pub use collection::{Call, Collection};
@@ -41,3 +42,4 @@ pub use database::{Builder, Database, connect};
 pub use nearfield_engine::{CollectionReport, Finding, Options, Report, doctor, restore};
 pub use nearfield_model::*;
 pub use remote::Remote;
+pub use reservation::Reservation;

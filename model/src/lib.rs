@@ -30,6 +30,6 @@ pub use metadata::{Metadata, MetadataColumn};
 pub use metric::Metric;
 pub use observer::{Observation, Observer};
 pub use request::*;
-pub use service::Service;
+pub use service::{Reserved, Service, check_reserved};
 pub use value::{Number, Time, Value, ValueRef};
 pub use vectors::Vectors;
