@@ -30,3 +30,4 @@ pub use doctor::{CollectionReport, Finding, Report, doctor, doctor_with};
 pub use engine::Engine;
 pub use holder::Holder;
 pub use options::Options;
+pub use storage::error as storage_error;

@@ -1,8 +1,8 @@
 //! The machine itself.
 use super::descriptor::Descriptor;
 use super::{File, Io, Lock, LockOutcome};
-use std::fs::{self, OpenOptions, TryLockError};
 use std::any::Any;
+use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Result};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};

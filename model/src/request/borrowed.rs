@@ -8,7 +8,7 @@ impl Request<'_> {
         match self {
             Request::CreateCollection(r) => Request::CreateCollection(r.clone()),
             Request::DropCollection(r) => Request::DropCollection(r.clone()),
-            Request::ListCollections(r) => Request::ListCollections(r.clone()),
+            Request::ListCollections(r) => Request::ListCollections(*r),
             Request::DescribeCollection(r) => Request::DescribeCollection(r.clone()),
             Request::Upsert(r) => Request::Upsert(Upsert {
                 collection: r.collection.clone(),
@@ -78,7 +78,10 @@ mod tests {
             Get::new("docs", ["a"]).with_vectors(false).into(),
             Delete::new("docs", filter.clone()).into(),
             UpdateMetadata::new("docs", Selection::Ids([7].into()), patch).into(),
-            Search::new("docs", &[1.0, 2.0]).filter(filter).limit(3).into(),
+            Search::new("docs", &[1.0, 2.0])
+                .filter(filter)
+                .limit(3)
+                .into(),
             ListCollections {}.into(),
         ];
         for request in &requests {
