@@ -11,6 +11,7 @@ const UNSAFE_ROOMS: &[&str] = &[
     "client/tests/fork.rs",
     "engine/src/kernel/",
     "engine/src/io/map.rs",
+    "bindings/c/src/",
     "transports/http/src/body/json/scan.rs",
 ];
 
