@@ -13,6 +13,7 @@ const UNSAFE_ROOMS: &[&str] = &[
     "engine/src/io/map.rs",
     "bindings/c/src/",
     "transports/http/src/body/json/scan.rs",
+    "bindings/python/",
 ];
 
 pub(super) fn check(tree: &Tree, findings: &mut Findings) {
