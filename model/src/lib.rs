@@ -10,6 +10,7 @@ pub mod limits;
 pub mod metadata;
 pub mod request;
 
+mod budget;
 mod context;
 mod decimal;
 mod error;
@@ -22,6 +23,7 @@ mod service;
 mod value;
 mod vectors;
 
+pub use budget::{Budget, Share};
 pub use context::{Cancellation, Context, RequestId, Rights, Stage, StageClock};
 pub use error::{Error, ErrorKind, Result};
 pub use filter::Filter;

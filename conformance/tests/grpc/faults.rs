@@ -8,8 +8,8 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full};
 use nearfield::limits::BATCH_BYTES_MAX;
 use nearfield::{
-    Batch, Context, CreateCollection, ErrorKind, Get, ListCollections, Metric, Rights, Service,
-    Upsert,
+    Batch, Budget, Context, CreateCollection, ErrorKind, Get, ListCollections, Metric, Rights,
+    Service, Upsert,
 };
 use nearfield_grpc::client::{Client, Settings};
 use nearfield_grpc::server;
@@ -216,7 +216,7 @@ fn requests_over_the_budget_are_told_to_come_back() {
     let store = nearfield::connect(":memory:").unwrap();
     store.create_collection("docs", 1000, Metric::Dot).unwrap();
     let settings = server::Settings {
-        request_bytes_max: 1000,
+        budget: Budget::new(1000),
         ..server::Settings::default()
     };
     let any = "127.0.0.1:0".parse().unwrap();

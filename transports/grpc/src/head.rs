@@ -102,6 +102,12 @@ pub(crate) fn timeout_from(headers: &HeaderMap) -> Result<Option<Duration>> {
     })
 }
 
+/// The trace that the caller's own work belongs to.
+#[cfg(feature = "server")]
+pub(crate) fn traceparent(headers: &HeaderMap) -> Option<&str> {
+    headers.get("traceparent")?.to_str().ok()
+}
+
 /// The stages that a server tells of.
 const TIMED: [Stage; 5] = [
     Stage::Send,

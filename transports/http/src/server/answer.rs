@@ -12,9 +12,8 @@ use hyper::header::{
     WWW_AUTHENTICATE,
 };
 use hyper::{Response, StatusCode};
-use nearfield_model::{Error, ErrorKind, Stage, StageClock};
+use nearfield_model::{Error, ErrorKind, Share, Stage, StageClock};
 
-use super::budget::Share;
 use super::media::Coding;
 use super::problem;
 
