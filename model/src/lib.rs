@@ -20,6 +20,7 @@ mod observer;
 #[cfg(feature = "schema")]
 mod schema;
 mod service;
+mod timing;
 mod value;
 mod vectors;
 
@@ -33,5 +34,6 @@ pub use metric::Metric;
 pub use observer::{Observation, Observer};
 pub use request::*;
 pub use service::{Reserved, Service, check_reserved};
+pub use timing::server_timing;
 pub use value::{Number, Time, Value, ValueRef};
 pub use vectors::Vectors;
