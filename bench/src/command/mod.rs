@@ -14,6 +14,7 @@ mod queries;
 mod reopen;
 mod single;
 mod tail;
+mod timing;
 mod writers;
 
 use std::io::Write;
@@ -61,6 +62,8 @@ enum Command {
     Kernels(kernels::Kernels),
     /// Reading and writing the bodies of requests and responses, by format
     Bodies(bodies::Bodies),
+    /// What the clocks of a request's stages and Server-Timing cost, beside a batch
+    Timing(timing::Timing),
     /// Writes generated vectors to a .npy file
     Data(data::Data),
     #[command(hide = true)]
@@ -92,6 +95,7 @@ pub fn run(program: Program) -> Result<()> {
         Command::Reopen(command) => command.run()?,
         Command::Kernels(command) => command.run()?,
         Command::Bodies(command) => command.run()?,
+        Command::Timing(command) => command.run()?,
         Command::Data(command) => return command.run(),
         Command::BusyChild(command) => return command.run(),
         Command::EchoChild(command) => return command.run(),
