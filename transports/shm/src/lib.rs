@@ -11,6 +11,7 @@
 
 pub mod client;
 pub mod codec;
+pub mod echo;
 pub mod fork;
 pub mod server;
 
