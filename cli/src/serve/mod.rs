@@ -32,6 +32,9 @@ Each option can also be set in the environment, or in the file of --config under
 such as `listen = \"0.0.0.0:6327\"`; options come before the environment, and that before the file.
 The file is TOML.
 
+Other processes may have the path open, too: if one has it already, it is asked, and should it
+end, this one takes over.
+
 SIGTERM and Ctrl-C end the server once what was accepted is answered; SIGHUP reads keys and
 certificates again.
 
@@ -116,6 +119,7 @@ impl Serve {
                 options.lean = self.flags.lean;
                 options.memory_bytes_max = budget::bytes_max();
             })
+            .share(self.store.sharing.is_on())
             .open()
             .map_err(|error| Failure::of(&error, target))
     }
