@@ -23,6 +23,8 @@ mod credentials;
 mod descriptor;
 mod frame;
 mod handshake;
+#[cfg(all(test, target_os = "linux"))]
+mod interleavings;
 #[cfg(target_os = "linux")]
 mod layout;
 mod peer;
