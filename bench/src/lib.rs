@@ -8,6 +8,7 @@ mod command;
 mod data;
 mod disk;
 mod ground;
+mod ladder;
 mod limit;
 mod load;
 mod machine;
@@ -19,6 +20,7 @@ mod report;
 mod resident;
 mod rows;
 mod searches;
+mod server;
 mod set;
 mod statistics;
 mod store;
@@ -28,6 +30,7 @@ mod wait;
 mod workload;
 
 pub use command::{Program, run};
+pub use ladder::{Climb, Door, Fault, Ladder, NotRun, Op, Progress, Row};
 
 /// What goes wrong here ends the program with a message.
 pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;

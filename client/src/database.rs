@@ -13,6 +13,7 @@ use nearfield_model::{
 
 use crate::collection::Collection;
 use crate::embedded;
+use crate::measure::{Null, Timed};
 #[cfg(any(feature = "http", feature = "grpc"))]
 use crate::remote;
 use crate::remote::Remote;
@@ -92,7 +93,14 @@ impl Builder {
     /// # Errors
     /// As [`connect`].
     pub fn open(self) -> Result<Database> {
-        Database::over(match Scheme::parse(&self.target)? {
+        let scheme = Scheme::parse(&self.target)?;
+        Database::over(self.service(scheme)?)
+    }
+
+    fn service(self, scheme: Scheme) -> Result<Arc<dyn Service>> {
+        Ok(match scheme {
+            Scheme::Null => Arc::new(Null::default()),
+            Scheme::Timed(file, scheme) => Arc::new(Timed::new(self.service(*scheme)?, file)),
             Scheme::Path(path) => embedded::open(&path, self.options)?,
             Scheme::Memory => embedded::open_memory(self.options)?,
             #[cfg(feature = "http")]

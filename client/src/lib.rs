@@ -33,6 +33,7 @@
 mod collection;
 mod database;
 mod embedded;
+mod measure;
 mod remote;
 mod reservation;
 mod scheme;

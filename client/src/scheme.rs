@@ -11,6 +11,10 @@ pub(crate) enum Scheme {
     Path(PathBuf),
     /// A store in this process that goes with it.
     Memory,
+    /// Nothing: what remains is the door. For measuring.
+    Null,
+    /// Another target, whose calls are timed into a file. For measuring.
+    Timed(PathBuf, Box<Scheme>),
     /// A server, by its URL over HTTP.
     #[cfg(feature = "http")]
     Http(String),
@@ -24,6 +28,13 @@ impl Scheme {
     pub(crate) fn parse(target: &str) -> Result<Scheme> {
         if target == ":memory:" {
             return Ok(Scheme::Memory);
+        }
+        if target == "null:" {
+            return Ok(Scheme::Null);
+        }
+        if let Some((file, target)) = timed(target) {
+            let target = Box::new(Scheme::parse(target)?);
+            return Ok(Scheme::Timed(PathBuf::from(file), target));
         }
         if let Some((scheme, rest)) = target.split_once("://") {
             return Scheme::of_url(target, scheme, rest);
@@ -60,6 +71,11 @@ impl Scheme {
             ))),
         }
     }
+}
+
+/// The file and the target of `timed:FILE:TARGET`.
+fn timed(target: &str) -> Option<(&str, &str)> {
+    target.strip_prefix("timed:")?.split_once(':')
 }
 
 #[cfg(feature = "http")]
@@ -106,6 +122,14 @@ mod tests {
         for path in ["./data", "/srv/a://b", "c:data"] {
             assert_eq!(Scheme::parse(path).unwrap(), Scheme::Path(path.into()));
         }
+    }
+
+    #[test]
+    fn targets_for_measuring_wrap_others() {
+        assert_eq!(Scheme::parse("null:").unwrap(), Scheme::Null);
+        let inner = Box::new(Scheme::Path("./data".into()));
+        let timed = Scheme::Timed("/tmp/times".into(), inner);
+        assert_eq!(Scheme::parse("timed:/tmp/times:./data").unwrap(), timed);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod observer;
 #[cfg(feature = "schema")]
 mod schema;
 mod service;
+mod stamp;
 mod value;
 mod vectors;
 
@@ -31,5 +32,6 @@ pub use metric::Metric;
 pub use observer::{Observation, Observer};
 pub use request::*;
 pub use service::{Reserved, Service, check_reserved};
+pub use stamp::Stamp;
 pub use value::{Number, Time, Value, ValueRef};
 pub use vectors::Vectors;

@@ -6,11 +6,11 @@ use nearfield::{Collection, Database, Metric};
 
 use super::Doors;
 use super::door::Door;
-use super::server::Server;
 use crate::Result;
 use crate::clock::process_cpu;
 use crate::place::Place;
 use crate::report::{Cell, Table};
+use crate::server::Server;
 use crate::store::{self, Engine};
 use crate::verify::{check_count, verify};
 use crate::workload::{Columns, Points, Pool};

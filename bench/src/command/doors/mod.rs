@@ -7,7 +7,6 @@ mod door;
 mod echo;
 mod ingest;
 mod search;
-mod server;
 
 use std::path::PathBuf;
 

@@ -11,7 +11,7 @@ use http::HeaderMap;
 use http::request::Parts;
 use http_body_util::BodyExt;
 use nearfield_model::{
-    Cancellation, Context, Error, ErrorKind, Observation, Result, Rights, Stage,
+    Cancellation, Context, Error, ErrorKind, Observation, Result, Rights, Stage, Stamp,
 };
 
 use super::budget::Share;
@@ -19,13 +19,24 @@ use super::work::work;
 use super::{Door, answer, ingest};
 use crate::convert::{Incoming, encode_response, verb};
 use crate::frame::{Deframer, Pieces};
-use crate::head::{SERVICE, is_grpc, request_id_from, timeout_from};
+use crate::head::{
+    LEFT, SENT, SERVICE, is_grpc, request_id_from, stamp_from, stamp_to, timeout_from,
+};
 
 /// The method that is a stream.
 const INGEST: &str = "Ingest";
 
-/// Answers a request to the service.
+/// Answers a request to the service, and tells a sender who shares the clock when the answer leaves.
 pub(super) async fn call(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let sent = stamp_from(request.headers(), &SENT);
+    let mut response = respond(door, request, sent).await;
+    if sent.is_some() {
+        stamp_to(response.headers_mut(), &LEFT);
+    }
+    response
+}
+
+async fn respond(door: Arc<Door>, request: Request, sent: Option<Stamp>) -> Response {
     let start = Instant::now();
     let (mut parts, body) = request.into_parts();
     if !is_grpc(&parts.headers) {
@@ -40,6 +51,9 @@ pub(super) async fn call(State(door): State<Arc<Door>>, request: Request) -> Res
             return answer::error(&error, None);
         }
     };
+    if let Some(sent) = sent {
+        context.stages.add(Stage::Send, sent.elapsed());
+    }
     if method == INGEST {
         return ingest::answer(door, context, body);
     }

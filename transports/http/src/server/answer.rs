@@ -12,7 +12,7 @@ use hyper::header::{
     WWW_AUTHENTICATE,
 };
 use hyper::{Response, StatusCode};
-use nearfield_model::{Error, ErrorKind, Stage, StageClock};
+use nearfield_model::{Error, ErrorKind, Stage, StageClock, Stamp};
 
 use super::budget::Share;
 use super::media::Coding;
@@ -22,9 +22,10 @@ const SERVER_NAME: HeaderValue =
     HeaderValue::from_static(concat!("nearfield/", env!("CARGO_PKG_VERSION")));
 const WIRE: HeaderName = HeaderName::from_static("nearfield-wire");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+const LEFT: HeaderName = HeaderName::from_static("nearfield-left-ns");
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
-/// The stages that a server sees.
+/// The stages that a server sees, beside `send` where the sender shares its clock.
 const STAGES: [Stage; 4] = [Stage::Decode, Stage::Queue, Stage::Engine, Stage::Encode];
 
 /// Bytes with what they hold of the budget.
@@ -109,6 +110,13 @@ pub(crate) fn mark(response: &mut Response<Body>) {
     headers.insert(WIRE, HeaderValue::from_static("1"));
 }
 
+/// Says when a response leaves.
+pub(crate) fn leave(response: &mut Response<Body>) {
+    if let Ok(now) = HeaderValue::try_from(Stamp::now().to_string()) {
+        response.headers_mut().insert(LEFT, now);
+    }
+}
+
 /// A response that is an error; `status` where the kind's own is not right.
 pub(crate) fn refuse(
     error: &Error,
@@ -145,7 +153,8 @@ pub(crate) fn encoded(response: &mut Response<Body>, coding: Coding) {
 /// `decode;dur=0.012, queue;dur=0.001, …`, in milliseconds.
 fn server_timing(stages: &StageClock) -> HeaderValue {
     let mut text = String::with_capacity(96);
-    for stage in STAGES {
+    let sent = (!stages.get(Stage::Send).is_zero()).then_some(Stage::Send);
+    for stage in sent.into_iter().chain(STAGES) {
         let tenths = stages.get(stage).as_nanos() / 100;
         let separator = if text.is_empty() { "" } else { ", " };
         // Writing to a string does not fail.

@@ -11,7 +11,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use nearfield_model::{
     Context, Error, ErrorKind, Observation, RequestId, Result, Rights, Service as _, Stage,
-    StageClock, check_collection_name,
+    StageClock, Stamp, check_collection_name,
 };
 use tower_service::Service as _;
 
@@ -55,6 +55,7 @@ pub(crate) async fn answer(
         start,
         verb: None,
         context: Context::default(),
+        sent: None,
         caller: match parts.version {
             Version::HTTP_2 => Caller::Shared,
             _ => Caller::Alone(connection.number()),
@@ -74,6 +75,9 @@ pub(crate) async fn answer(
         headers.append(VARY, HeaderValue::from_static("origin"));
     }
     call.observe(&parts, &response, error);
+    if call.sent.is_some() {
+        answer::leave(&mut response);
+    }
     if parts.method == Method::HEAD {
         return page::without_body(response);
     }
@@ -188,6 +192,8 @@ struct Call<'d> {
     start: Instant,
     verb: Option<&'static str>,
     context: Context,
+    /// When the request was sent, if its sender shares the clock.
+    sent: Option<Stamp>,
     caller: Caller,
 }
 
@@ -226,6 +232,12 @@ impl Call<'_> {
         let format = media::answer_format(&parts.headers)
             .map_err(Refusal::with(StatusCode::NOT_ACCEPTABLE))?;
         let (reader, share) = self.read_body(parts, body, verb, collection).await?;
+        if let Some(sent) = self.sent {
+            // What has arrived is decoded while the rest is on its way.
+            let stages = &self.context.stages;
+            let on_the_way = sent.elapsed().saturating_sub(stages.get(Stage::Decode));
+            stages.add(Stage::Send, on_the_way);
+        }
         let coding = media::answer_coding(&parts.headers);
         let status = StatusCode::from_u16(route.status).unwrap_or(StatusCode::OK);
         let waiting = Instant::now();
@@ -264,6 +276,9 @@ impl Call<'_> {
                 Error::invalid("a request id is 32 hex digits, a dash and a number")
                     .in_field("nearfield-request-id")
             })?);
+        }
+        if let Some(value) = headers.get("nearfield-sent-ns") {
+            self.sent = value.to_str().ok().and_then(Stamp::read);
         }
         if let Some(value) = headers.get("nearfield-timeout-ms") {
             let timeout = value.to_str().ok().and_then(|text| text.parse().ok());
