@@ -149,9 +149,7 @@ static void search(nf_database *database, struct run *run)
     uint64_t time_max = (uint64_t)(strtod(text("seconds"), NULL) * 1e9);
     const float *queries = map(text("queries"), rows * dim);
     nf_collection *collection;
-    const char *target = text("target");
-    size_t length = strlen(target);
-    if (length >= 5 && !strcmp(target + length - 5, "null:")) {
+    if (!strcmp(text("create"), "yes")) {
         nf_collection_options options = NF_COLLECTION_OPTIONS_INIT;
         options.metric = NF_EUCLIDEAN;
         need(nf_create_collection(database, text("collection"), dim, &options, &collection), "create");

@@ -118,7 +118,7 @@ def ingest(database):
 def search(database):
     queries = read("queries", "query_rows")
     limit = int(given["limit"])
-    if given["target"].endswith("null:"):
+    if given["create"] == "yes":
         collection = database.create_collection(given["collection"], dimension=dim, metric="euclidean")
     else:
         collection = database[given["collection"]]
@@ -148,7 +148,7 @@ def search(database):
 
 
 def main():
-    with nearfield.connect(given["target"]) as database:
+    with nearfield.connect(given["target"], json=door == "python-http-json") as database:
         run, found = ingest(database) if given["op"] == "ingest" else search(database)
     with open(given["times"], "wb") as file:
         run.times.tofile(file)

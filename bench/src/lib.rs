@@ -30,7 +30,7 @@ mod wait;
 mod workload;
 
 pub use command::{Program, run};
-pub use ladder::{Climb, Door, Fault, Ladder, NotRun, Op, Progress, Row};
+pub use ladder::{Climb, Door, Fault, Figure, Guess, Ladder, NotRun, Op, Progress, Row, Story};
 
 /// What goes wrong here ends the program with a message.
 pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;

@@ -1,6 +1,6 @@
 //! `nearfield ladder`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use nearfield_bench::{Climb, Progress};
@@ -34,6 +34,14 @@ pub(crate) struct Ladder {
     /// Write it to this file as a page for a browser
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+
+    /// Write it to this file as Markdown, with the method
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+
+    /// Write a picture of it to this file, as SVG
+    #[arg(long, value_name = "FILE")]
+    chart: Option<PathBuf>,
 }
 
 impl Ladder {
@@ -51,6 +59,16 @@ impl Ladder {
             let value: Value =
                 serde_json::to_value(&climb).map_err(|error| failed(error.into()))?;
             write(file, &format!("{value:#}\n"))?;
+        }
+        if let Some(file) = &self.html {
+            write(file, &climb.page())?;
+        }
+        if let Some(file) = &self.markdown {
+            let chart = self.chart.as_deref().and_then(Path::file_name);
+            write(file, &climb.markdown(chart.and_then(|name| name.to_str())))?;
+        }
+        if let Some(file) = &self.chart {
+            write(file, &climb.chart())?;
         }
         output.json(&climb)?;
         faults(&climb)
@@ -73,6 +91,6 @@ fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> Failure {
     Failure::new("ladder", error.to_string()).hint("`nearfield help ladder` explains the options")
 }
 
-fn write(file: &std::path::Path, text: &str) -> Outcome {
+fn write(file: &Path, text: &str) -> Outcome {
     std::fs::write(file, text).map_err(|error| Failure::file(file, "write", &error))
 }

@@ -23,6 +23,8 @@ pub enum Door {
     PythonNumpy,
     /// Python, vectors written in place.
     PythonReserve,
+    /// Python, NumPy arrays, to a server through JSON over HTTP.
+    PythonHttpJson,
     /// Mojo, over the C door.
     Mojo,
     /// Shared memory.
@@ -46,6 +48,8 @@ pub(super) enum Kind {
     Here,
     /// In the process of a program in another language.
     Language,
+    /// In the process of a server, which a program in another language calls.
+    LanguageToServer,
     /// In the process of another client, the owner of the path.
     Owner,
     /// In the process of a server.
@@ -54,7 +58,7 @@ pub(super) enum Kind {
 
 impl Door {
     /// All, in the order of the ladder.
-    pub const ALL: [Door; 14] = [
+    pub const ALL: [Door; 15] = [
         Door::Engine,
         Door::Embedded,
         Door::CSingle,
@@ -67,6 +71,7 @@ impl Door {
         Door::Unix,
         Door::HttpJsonCold,
         Door::HttpJson,
+        Door::PythonHttpJson,
         Door::HttpMsgpack,
         Door::Grpc,
     ];
@@ -81,6 +86,7 @@ impl Door {
             Door::PythonList => "python-list",
             Door::PythonNumpy => "python-numpy",
             Door::PythonReserve => "python-reserve",
+            Door::PythonHttpJson => "python-http-json",
             Door::Mojo => "mojo",
             Door::Shm => "shm",
             Door::Unix => "unix",
@@ -101,6 +107,7 @@ impl Door {
             | Door::PythonReserve
             | Door::Mojo => Kind::Language,
             Door::Shm | Door::Unix => Kind::Owner,
+            Door::PythonHttpJson => Kind::LanguageToServer,
             Door::HttpJsonCold | Door::HttpJson | Door::HttpMsgpack | Door::Grpc => Kind::Server,
         }
     }

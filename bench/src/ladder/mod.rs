@@ -16,6 +16,7 @@ mod row;
 mod run;
 mod searched;
 mod show;
+mod story;
 mod work;
 
 use std::path::Path;
@@ -26,6 +27,7 @@ pub use door::Door;
 pub use options::{Ladder, Op};
 pub use row::{Climb, Fault, NotRun, Row};
 pub use run::Progress;
+pub use story::{Figure, Guess, Story};
 
 impl Ladder {
     /// Climbs; `program` is `nearfield`, which serves where a door needs a server.

@@ -1,6 +1,6 @@
 //! What a run of the ladder is asked to do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use nearfield::Durability;
@@ -186,6 +186,34 @@ impl Ladder {
 }
 
 impl Plan {
+    /// The command line of the same run, files left out.
+    pub(super) fn command(&self) -> String {
+        let list = |names: Vec<String>| names.join(",");
+        let mut command = format!(
+            "nearfield ladder --vectors {} --dim {} --batch {} --op {} --durability {} --rounds {} \
+             --seconds {}",
+            self.vectors,
+            self.dim,
+            list(self.batches.iter().map(usize::to_string).collect()),
+            list(self.ops.iter().map(|op| op.name().to_owned()).collect()),
+            self.durability().as_str(),
+            self.rounds,
+            self.seconds,
+        );
+        if self.doors.len() < Door::ALL.len() {
+            let doors = self.doors.iter().map(|door| door.name().to_owned());
+            command += &format!(" --door {}", list(doors.collect()));
+        }
+        if self.data != "clustered" {
+            let name = Path::new(&self.data).file_name().unwrap_or_default();
+            command += &format!(" --data {}", name.to_string_lossy());
+        }
+        if self.engine == Behind::Null {
+            command += " --engine null";
+        }
+        command
+    }
+
     pub(super) fn durability(&self) -> Durability {
         match self.durability {
             Wait::Sync => Durability::Sync,

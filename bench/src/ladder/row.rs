@@ -10,6 +10,7 @@ use super::attribution::attribute;
 use super::door::Door;
 use super::leg::{Cell, Leg};
 use super::options::Op;
+use super::story::Story;
 use crate::machine::Machine;
 use crate::statistics::Spread;
 
@@ -91,6 +92,10 @@ pub struct Climb {
     pub rows: Vec<Row>,
     /// Doors that were not.
     pub not_run: Vec<NotRun>,
+    /// The story that Nearfield began with, beside this run.
+    pub story: Story,
+    /// The command that measures the same.
+    pub command: String,
     /// What was wrong; a run with faults proves nothing.
     pub faults: Vec<Fault>,
     /// How long it took.

@@ -16,10 +16,12 @@ use super::open::Open;
 use super::options::{Behind, Op, Plan};
 use super::row::{Climb, Fault, Legs, NotRun, row};
 use super::searched::Searched;
+use super::story::Story;
 use super::work::Work;
 use crate::Result;
 use crate::machine::Machine;
 use crate::place::Place;
+use crate::server::Server;
 
 /// Requests of so many vectors and more are long beside a look at the clock, so that their
 /// stages are timed in the measurement itself.
@@ -134,6 +136,8 @@ pub(super) fn run(plan: &Plan, program: &Path, tell: &dyn Fn(Progress)) -> Resul
     Ok(Climb {
         machine,
         workload,
+        story: Story::beside(&rows),
+        command: plan.command(),
         rows,
         not_run,
         faults,
@@ -152,7 +156,7 @@ fn prepare(
         let reason = match door.kind() {
             Kind::Here | Kind::Server => continue,
             Kind::Owner => "shared memory is not built into this version".to_owned(),
-            Kind::Language => {
+            Kind::Language | Kind::LanguageToServer => {
                 say(&format!("making {door} ready"));
                 match languages.prepare(*door, say) {
                     Ok(program) => {
@@ -208,7 +212,7 @@ impl Run<'_> {
         let is_extra = cell.op == Op::Ingest && !self.plan.batches.contains(&cell.batch);
         match cell.door {
             Door::CSingle => cell.batch == 1,
-            Door::PythonReserve => cell.op == Op::Ingest && !is_extra,
+            Door::PythonReserve | Door::PythonHttpJson => cell.op == Op::Ingest && !is_extra,
             Door::Engine | Door::Embedded => true,
             _ => !is_extra,
         }
@@ -248,8 +252,10 @@ impl Run<'_> {
     ) -> Result<Leg> {
         let path = self.place.fresh("written")?;
         if let Some(program) = self.languages.get(&cell.door) {
-            let (leg, _) =
-                program.climb(&self.job(cell, behind, &path, is_explained, seconds)?)?;
+            let mut job = self.job(cell, behind, &path, is_explained, seconds)?;
+            let server = self.serve(&mut job)?;
+            let (leg, _) = program.climb(&job)?;
+            drop(server);
             if behind == Behind::Real {
                 let database = nearfield::connect(utf8(&path)?)?;
                 self.check(&database, leg.count)?;
@@ -271,6 +277,17 @@ impl Run<'_> {
         Ok(leg)
     }
 
+    /// Starts a server where a program in another language calls one, and points the job there.
+    pub(super) fn serve(&self, job: &mut Job<'_>) -> Result<Option<Server>> {
+        if job.cell.door.kind() != Kind::LanguageToServer {
+            return Ok(None);
+        }
+        let server = Server::start(Some(self.program), &*job.target)?;
+        job.target = format!("http://{}", server.address);
+        job.is_explained = false;
+        Ok(Some(server))
+    }
+
     pub(super) fn check(&mut self, database: &Database, rows: usize) -> Result<()> {
         self.checker.check(&database.collection(COLLECTION)?, rows)
     }
@@ -287,9 +304,10 @@ impl Run<'_> {
         Ok(Job {
             cell,
             target: match behind {
-                Behind::Real => utf8(path)?,
-                Behind::Null => "null:",
+                Behind::Real => utf8(path)?.to_owned(),
+                Behind::Null => "null:".to_owned(),
             },
+            is_new: behind == Behind::Null || cell.op == Op::Ingest,
             work: self.work,
             durability: self.plan.durability().as_str(),
             seconds,

@@ -34,7 +34,9 @@ pub(super) struct Program {
 pub(super) struct Job<'j> {
     pub(super) cell: Cell,
     /// What the door opens.
-    pub(super) target: &'j str,
+    pub(super) target: String,
+    /// Whether there are no collections yet.
+    pub(super) is_new: bool,
     pub(super) work: &'j Work,
     pub(super) durability: &'j str,
     pub(super) seconds: f64,
@@ -62,7 +64,7 @@ impl Program {
         let calls_file = job.folder.join("calls");
         let target = match job.is_explained {
             true => format!("timed:{}:{}", calls_file.display(), job.target),
-            false => job.target.to_owned(),
+            false => job.target.clone(),
         };
         let (program, arguments) = self.command.split_first().ok_or("no program")?;
         let mut command = Command::new(program);
@@ -72,6 +74,7 @@ impl Program {
             ("door", door.name()),
             ("op", op.name()),
             ("target", &target),
+            ("create", if job.is_new { "yes" } else { "no" }),
             ("collection", COLLECTION),
             ("warm", WARM),
             ("values", &job.work.values_file.to_string_lossy()),
@@ -170,7 +173,7 @@ impl<'l> Languages<'l> {
         let (program, folder, python) = (self.program, self.folder, self.python);
         let (language, make): (_, &dyn Fn() -> Result<Program, String>) = match door {
             Door::CSingle | Door::CBatch => ("C", &|| c::prepare(program, folder)),
-            Door::PythonList | Door::PythonNumpy | Door::PythonReserve => {
+            Door::PythonList | Door::PythonNumpy | Door::PythonReserve | Door::PythonHttpJson => {
                 ("Python", &|| python::prepare(python, program, folder, say))
             }
             other => return Err(format!("{other} is not in this version")),

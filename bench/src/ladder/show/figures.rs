@@ -28,6 +28,14 @@ pub(super) fn percent(share: f64) -> String {
     format!("{:.0}%", share * 100.0)
 }
 
+/// How many times as much.
+pub(super) fn times(ratio: f64) -> String {
+    match ratio {
+        ratio if ratio >= 10.0 => format!("{ratio:.0} times"),
+        ratio => format!("{ratio:.1} times"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
