@@ -11,6 +11,7 @@ const UNSAFE_ROOMS: &[&str] = &[
     "engine/src/kernel/",
     "engine/src/io/map.rs",
     "transports/http/src/body/json/scan.rs",
+    "bindings/python/",
 ];
 
 pub(super) fn check(tree: &Tree, findings: &mut Findings) {
