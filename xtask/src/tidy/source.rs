@@ -10,6 +10,7 @@ const LEFTOVERS: &[&str] = &["todo!", "dbg!", "unimplemented!"];
 const UNSAFE_ROOMS: &[&str] = &[
     "engine/src/kernel/",
     "engine/src/io/map.rs",
+    "bindings/c/src/",
     "transports/http/src/body/json/scan.rs",
     "bindings/python/",
 ];
