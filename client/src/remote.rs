@@ -9,7 +9,8 @@ use std::time::Duration;
 #[cfg(any(feature = "http", feature = "grpc"))]
 use nearfield_model::{Result, Service};
 
-/// Settings of the doors to servers, all with defaults. Paths and `:memory:` pass them over.
+/// Settings of the doors to servers, all with defaults. `:memory:` passes them over, and so do
+/// paths, but for `timeout`: how long the owner of a path is waited for.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Remote {
