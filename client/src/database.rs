@@ -12,9 +12,9 @@ use nearfield_model::{
 
 use crate::collection::Collection;
 use crate::embedded;
+use crate::measure;
 #[cfg(any(feature = "http", feature = "grpc"))]
 use crate::remote;
-use crate::measure;
 use crate::remote::Remote;
 use crate::scheme::Scheme;
 #[cfg(feature = "shm")]

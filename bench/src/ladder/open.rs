@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use nearfield::{Builder, Database, Metric};
 use nearfield_engine::{Engine, Options};
+use tempfile::TempDir;
 
 use super::climb::{AsEngine, COLLECTION, Rung, WARM};
-use super::door::Door;
+use super::door::{Door, Kind};
 use super::options::Behind;
+use super::run::utf8;
 use crate::Result;
 use crate::server::Server;
 
@@ -16,6 +18,8 @@ use crate::server::Server;
 pub(super) struct Open {
     pub(super) rung: Rung,
     pub(super) server: Option<Server>,
+    /// Where a socket is, if there is one outside of the store.
+    _socket: Option<TempDir>,
 }
 
 impl Open {
@@ -27,13 +31,20 @@ impl Open {
         program: &Path,
         is_explained: bool,
     ) -> Result<Open> {
-        let target = match behind {
-            Behind::Real => path.to_str().ok_or("the path is not valid Unicode")?,
-            Behind::Null => "null:",
+        let mut socket = None;
+        let (target, joined) = match (behind, door.kind()) {
+            (Behind::Real, _) => (utf8(path)?.to_owned(), utf8(path)?.to_owned()),
+            (Behind::Null, Kind::Owner) => {
+                // Addresses of sockets are short.
+                let folder = socket.insert(tempfile::tempdir()?);
+                let joined = utf8(&folder.path().join("socket"))?.to_owned();
+                (format!("null:{joined}"), joined)
+            }
+            (Behind::Null, _) => ("null:".to_owned(), String::new()),
         };
         let mut server = None;
         let mut served = || -> Result<String> {
-            let started = Server::start(Some(program), target)?;
+            let started = Server::start(Some(program), &target)?;
             Ok(server.insert(started).address.clone())
         };
         let remote = |scheme: &str, address: String| {
@@ -42,7 +53,11 @@ impl Open {
         };
         let database = match door {
             Door::Engine if behind == Behind::Real => bare(path)?,
-            Door::Engine | Door::Embedded => nearfield::connect(target)?,
+            Door::Engine | Door::Embedded => nearfield::connect(&target)?,
+            Door::Shm | Door::Unix => {
+                served()?;
+                nearfield::connect(format!("{door}:{joined}"))?
+            }
             Door::HttpJsonCold => {
                 let builder = remote("http", served()?).json(true);
                 builder.remote(|remote| remote.keep_alive = false).open()?
@@ -62,7 +77,11 @@ impl Open {
             Door::Engine => Rung::bare(timed()?.service()),
             _ => Rung::Client(timed()?),
         };
-        Ok(Open { rung, server })
+        Ok(Open {
+            rung,
+            server,
+            _socket: socket,
+        })
     }
 
     /// Makes the collections that are written to.

@@ -154,8 +154,7 @@ fn prepare(
     let (mut programs, mut not_run) = (HashMap::new(), Vec::new());
     for door in &plan.doors {
         let reason = match door.kind() {
-            Kind::Here | Kind::Server => continue,
-            Kind::Owner => "shared memory is not built into this version".to_owned(),
+            Kind::Here | Kind::Server | Kind::Owner => continue,
             Kind::Language | Kind::LanguageToServer => {
                 say(&format!("making {door} ready"));
                 match languages.prepare(*door, say) {

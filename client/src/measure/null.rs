@@ -2,6 +2,9 @@
 //! takes in front of it is the door alone.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "shm")]
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -11,9 +14,44 @@ use nearfield_model::{
     Upserted,
 };
 
+/// Opens the store; at `socket`, if that is not empty, guests are let in.
+pub(super) fn open(socket: &str) -> Result<Arc<dyn Service>> {
+    let null = Arc::new(Null::default());
+    match socket {
+        "" => Ok(null),
+        socket => shared(null, socket),
+    }
+}
+
+#[cfg(feature = "shm")]
+fn shared(null: Arc<Null>, socket: &str) -> Result<Arc<dyn Service>> {
+    use nearfield_shm::server::{Server, Settings};
+
+    /// The store, and the door that others come in by.
+    struct Shared(
+        Arc<Null>,
+        #[expect(dead_code, reason = "lives as long as the store")] Server,
+    );
+
+    impl Service for Shared {
+        fn call(&self, context: &Context, request: Request<'_>) -> Result<Response> {
+            self.0.call(context, request)
+        }
+    }
+
+    let server = Server::start(Path::new(socket), null.clone(), Settings::default())?;
+    Ok(Arc::new(Shared(null, server)))
+}
+
+#[cfg(not(feature = "shm"))]
+fn shared(_: Arc<Null>, socket: &str) -> Result<Arc<dyn Service>> {
+    let message = format!("null:{socket}: shared memory is not built in");
+    Err(Error::new(ErrorKind::Unsupported, message))
+}
+
 /// The store.
 #[derive(Debug, Default)]
-pub(crate) struct Null {
+struct Null {
     collections: RwLock<BTreeMap<String, CreateCollection>>,
     sequence: AtomicU64,
 }
