@@ -17,6 +17,8 @@ mod run;
 mod searched;
 mod show;
 mod story;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use std::path::Path;
