@@ -20,6 +20,8 @@ pub(super) type Stages = [f64; Stage::ALL.len()];
 /// What one measurement took.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Leg {
+    /// Which turn of its cell it was: legs of one turn are next to each other in time.
+    pub(super) turn: usize,
     /// Vectors or queries.
     pub(super) count: usize,
     /// From the first request's start to the last one's end.
@@ -35,6 +37,22 @@ pub(super) struct Leg {
 }
 
 impl Leg {
+    /// Adds what another measurement of the same took.
+    pub(super) fn add(&mut self, other: &Leg) {
+        self.count += other.count;
+        self.seconds += other.seconds;
+        self.times.extend(&other.times);
+        self.client_seconds += other.client_seconds;
+        self.server_seconds += other.server_seconds;
+        let both = self.stages.zip(other.stages);
+        self.stages = both.map(|(mut sum, stages)| {
+            for (sum, us) in sum.iter_mut().zip(stages) {
+                *sum += us;
+            }
+            sum
+        });
+    }
+
     pub(super) fn rate(&self) -> f64 {
         self.count as f64 / self.seconds
     }

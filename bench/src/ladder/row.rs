@@ -55,7 +55,7 @@ pub struct Row {
     pub tax_us: Option<f64>,
     /// Vectors or queries of one round, median.
     pub vectors: usize,
-    /// How often it was measured.
+    /// How often it was measured: doors that are done soon have more than one turn in a round.
     pub rounds: usize,
 }
 
@@ -79,6 +79,17 @@ pub struct Fault {
     pub batch: usize,
     /// What was found.
     pub reason: String,
+}
+
+impl Fault {
+    pub(super) fn new(cell: Cell, reason: String) -> Fault {
+        Fault {
+            door: cell.door.name(),
+            op: cell.op.name(),
+            batch: cell.batch,
+            reason,
+        }
+    }
 }
 
 /// What a run found.
@@ -113,11 +124,20 @@ pub(super) struct Legs {
 }
 
 impl Legs {
-    /// The measurement in the middle.
-    fn median(&self) -> Option<&Leg> {
-        let mut legs: Vec<&Leg> = self.real.iter().collect();
-        legs.sort_by(|a, b| a.rate().total_cmp(&b.rate()));
-        legs.get(legs.len().checked_sub(1)? / 2).copied()
+    /// All measurements as one, if there are any.
+    fn all(&self) -> Option<Leg> {
+        let mut legs = self.real.iter();
+        let mut all = legs.next()?.clone();
+        for leg in legs {
+            all.add(leg);
+        }
+        Some(all)
+    }
+
+    /// Seconds that were measured since a turn.
+    pub(super) fn seconds_since(&self, turn: usize) -> f64 {
+        let since = self.real.iter().filter(|leg| leg.turn >= turn);
+        since.map(|leg| leg.seconds).sum()
     }
 
     fn over(&self, of: impl Fn(&Leg) -> f64) -> Spread {
@@ -133,7 +153,9 @@ pub(super) fn row(
     embedded: Option<&Legs>,
     durability: &'static str,
 ) -> Option<Row> {
-    let median = legs.median()?;
+    if legs.real.is_empty() {
+        return None;
+    }
     let rate = legs.over(Leg::rate);
     let mut row = Row {
         door: cell.door.name(),
@@ -157,15 +179,15 @@ pub(super) fn row(
         vectors: legs.over(|leg| leg.count as f64).median as usize,
         rounds: legs.real.len(),
     };
-    let explained = legs.explained.as_ref().unwrap_or(median);
+    let explained = legs.explained.clone().or_else(|| legs.all())?;
     if let Some(stages) = explained.stages_us() {
         let each = Stage::ALL.into_iter().zip(stages);
         row.stages_us = each
             .filter(|(_, us)| *us > 0.0)
             .map(|(stage, us)| (stage.as_str(), us))
             .collect();
-        let engine = engine.and_then(Legs::median);
-        if let Some(engine) = engine.filter(|_| cell.door != Door::Engine) {
+        let engine = engine.filter(|_| cell.door != Door::Engine);
+        if let Some(engine) = engine.and_then(Legs::all) {
             let found = attribute(explained.us(), &stages, engine.us());
             row.stages = found.shares;
             row.unexplained = Some(found.unexplained);
@@ -190,9 +212,11 @@ fn tax(door: Door, legs: &Legs, engine: Option<&Legs>, embedded: Option<&Legs>) 
     }))
 }
 
-/// The median over rounds of something between two doors.
+/// The median over turns of something between two doors.
 fn pairs(a: &[Leg], b: &[Leg], of: impl Fn(&Leg, &Leg) -> f64) -> f64 {
-    Spread::of(a.iter().zip(b).map(|(a, b)| of(a, b))).median
+    let beside = |leg: &Leg| b.iter().find(|other| other.turn == leg.turn);
+    let both = a.iter().filter_map(|leg| Some((leg, beside(leg)?)));
+    Spread::of(both.map(|(a, b)| of(a, b))).median
 }
 
 impl Climb {

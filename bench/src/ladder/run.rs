@@ -33,6 +33,11 @@ const NULL_SHARE: f64 = 0.4;
 /// The share of the time that a measurement of searches may take.
 const SEARCH_SHARE: f64 = 0.5;
 
+/// Turns that a cell may have in a round, and the share of a measurement's time up to which it has
+/// them: what is done soon is measured more often, for it is moved more by chance.
+const PASSES: usize = 5;
+const AGAIN_SHARE: f64 = 0.25;
+
 /// How far a run is.
 #[derive(Clone, Debug)]
 pub struct Progress {
@@ -97,21 +102,23 @@ pub(super) fn run(plan: &Plan, program: &Path, tell: &dyn Fn(Progress)) -> Resul
     let mut searched: HashMap<Door, Searched> = HashMap::new();
     for round in 0..plan.rounds {
         for group in &groups {
-            for turn in 0..group.len() {
-                let cell = group[(turn + round) % group.len()];
-                step(cell, round);
-                let legs = cells.entry(cell).or_default();
-                let outcome = match cell.op {
-                    Op::Ingest => run.ingest(cell, round, legs),
-                    Op::Search => run.search(cell, round, legs, &mut searched),
-                };
-                if let Err(error) = outcome {
-                    faults.push(Fault {
-                        door: cell.door.name(),
-                        op: cell.op.name(),
-                        batch: cell.batch,
-                        reason: error.to_string(),
-                    });
+            for pass in 0..PASSES {
+                for at in 0..group.len() {
+                    let cell = group[(at + round + pass) % group.len()];
+                    let legs = cells.entry(cell).or_default();
+                    if pass == 0 {
+                        step(cell, round);
+                    } else if !run.is_again(legs, round) {
+                        continue;
+                    }
+                    let turn = round * PASSES + pass;
+                    let outcome = match cell.op {
+                        Op::Ingest => run.ingest(cell, turn, legs),
+                        Op::Search => run.search(cell, turn, legs, &mut searched),
+                    };
+                    if let Err(error) = outcome {
+                        faults.push(Fault::new(cell, error.to_string()));
+                    }
                 }
             }
         }
@@ -217,6 +224,12 @@ impl Run<'_> {
         }
     }
 
+    /// Whether a cell has another turn in a round.
+    fn is_again(&self, legs: &Legs, round: usize) -> bool {
+        let seconds = legs.seconds_since(round * PASSES);
+        seconds > 0.0 && seconds < self.plan.seconds * AGAIN_SHARE
+    }
+
     /// Whether a cell's row was asked for, and not only needed for others.
     fn is_asked(&self, cell: &Cell) -> bool {
         let batches = match cell.op {
@@ -227,18 +240,20 @@ impl Run<'_> {
         is_batch && self.plan.doors.contains(&cell.door)
     }
 
-    /// Measures a cell of writes once, and once with nothing behind the door.
-    fn ingest(&mut self, cell: Cell, round: usize, legs: &mut Legs) -> Result<()> {
+    /// Measures a cell of writes once, and in the first turn of a round with nothing behind the
+    /// door.
+    fn ingest(&mut self, cell: Cell, turn: usize, legs: &mut Legs) -> Result<()> {
+        let (behind, seconds) = (self.plan.engine, self.plan.seconds);
         let is_short = cell.batch < LONG_BATCH && cell.door.is_in_process();
-        let leg = self.write(cell, self.plan.engine, !is_short, self.plan.seconds)?;
-        legs.real.push(leg);
-        if is_short && round == 0 {
-            let leg = self.write(cell, self.plan.engine, true, self.plan.seconds)?;
-            legs.explained = Some(leg);
+        let leg = self.write(cell, behind, !is_short, seconds)?;
+        legs.real.push(Leg { turn, ..leg });
+        if is_short && turn == 0 {
+            legs.explained = Some(self.write(cell, behind, true, seconds)?);
         }
-        let seconds = self.plan.seconds * NULL_SHARE;
-        legs.null
-            .push(self.write(cell, Behind::Null, false, seconds)?);
+        if turn.is_multiple_of(PASSES) {
+            let leg = self.write(cell, Behind::Null, false, seconds * NULL_SHARE)?;
+            legs.null.push(Leg { turn, ..leg });
+        }
         Ok(())
     }
 
@@ -315,11 +330,11 @@ impl Run<'_> {
         })
     }
 
-    /// Measures a cell of searches once, and once with nothing behind the door.
+    /// Measures a cell of searches once, and in the first turn of all with nothing behind the door.
     fn search(
         &mut self,
         cell: Cell,
-        round: usize,
+        turn: usize,
         legs: &mut Legs,
         all: &mut HashMap<Door, Searched>,
     ) -> Result<()> {
@@ -330,12 +345,11 @@ impl Run<'_> {
         let seconds = self.plan.seconds * SEARCH_SHARE;
         let behind = self.plan.engine;
         // A search is long beside a look at the clock.
-        legs.real
-            .push(self.find(cell, behind, true, seconds, searched)?);
-        if round == 0 {
-            let seconds = seconds * NULL_SHARE;
-            legs.null
-                .push(self.find(cell, Behind::Null, false, seconds, searched)?);
+        let leg = self.find(cell, behind, true, seconds, searched)?;
+        legs.real.push(Leg { turn, ..leg });
+        if turn == 0 {
+            let leg = self.find(cell, Behind::Null, false, seconds * NULL_SHARE, searched)?;
+            legs.null.push(Leg { turn, ..leg });
         }
         Ok(())
     }

@@ -104,6 +104,7 @@ impl Program {
             false => None,
         };
         let leg = Leg {
+            turn: 0,
             count: told.count,
             seconds: told.seconds,
             times,

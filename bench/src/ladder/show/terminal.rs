@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::ladder::row::{Climb, Row};
-use crate::ladder::show::figures::{grouped, micros, percent};
+use crate::ladder::show::figures::{grouped, micros, percent, times};
 
 /// Columns where the terminal does not say.
 const WIDTH: usize = 100;
@@ -51,6 +51,7 @@ impl Climb {
                 );
             }
         }
+        self.story_text(&mut text);
         for not in &self.not_run {
             let _ = writeln!(text, "\n  {} not run: {}", not.door, not.reason);
         }
@@ -68,6 +69,60 @@ impl Climb {
             self.seconds
         );
         text
+    }
+
+    fn story_text(&self, text: &mut String) {
+        if self
+            .story
+            .figures
+            .iter()
+            .all(|figure| figure.ours_rate.is_none())
+        {
+            return;
+        }
+        let _ = writeln!(
+            text,
+            "\nThe story that it began with, vectors/s{:>14}{:>12}",
+            "there", "here"
+        );
+        for figure in &self.story.figures {
+            let Some(ours) = figure.ours_rate else {
+                continue;
+            };
+            let what = match figure.is_hope {
+                true => format!("{}, hoped for", figure.what),
+                false => figure.what.to_owned(),
+            };
+            let _ = writeln!(
+                text,
+                "  {what:<34}{:>19}{:>12}{:>11}  {}",
+                figure.theirs,
+                grouped(ours),
+                times(ours / figure.theirs_rate),
+                figure.door
+            );
+        }
+        if self
+            .story
+            .guesses
+            .iter()
+            .all(|guess| guess.measured.is_none())
+        {
+            return;
+        }
+        let _ = writeln!(
+            text,
+            "\nThe gap to JSON over HTTP{:>30}{:>12}",
+            "guessed", "measured"
+        );
+        for guess in &self.story.guesses {
+            let measured = guess.measured.map_or("not run".to_owned(), percent);
+            let _ = writeln!(
+                text,
+                "  {:<34}{:>19}{measured:>12}  {}",
+                guess.what, guess.guessed, guess.how
+            );
+        }
     }
 
     /// The ops and batches, in the order of the rows.
