@@ -28,7 +28,10 @@ impl Guest {
     ///
     /// # Errors
     /// `Unavailable` if the owner has gone, and those of the request.
-    pub(crate) fn call(&self, context: &Context, request: Request<'_>) -> Result<Response> {
+    pub(crate) fn call(&self, context: &Context, mut request: Request<'_>) -> Result<Response> {
+        if let Request::Snapshot(snapshot) = &mut request {
+            snapshot.destination = snapshot.destination.take().map(as_seen_from_here);
+        }
         self.client.call(context, request).map_err(|error| {
             if error.kind() != ErrorKind::DeadlineExceeded || !self.is_alive() {
                 return error;
@@ -55,5 +58,13 @@ impl Guest {
     /// Whether the owner has not hung up.
     pub(crate) fn is_alive(&self) -> bool {
         self.client.is_alive()
+    }
+}
+
+/// A path that means the same to the owner, which may work in another folder.
+fn as_seen_from_here(path: String) -> String {
+    match std::path::absolute(&path).map(|path| path.into_os_string().into_string()) {
+        Ok(Ok(absolute)) => absolute,
+        _ => path,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use nearfield_engine::io::RealIo;
 use nearfield_engine::{Engine, Options};
-use nearfield_model::Result;
+use nearfield_model::{ErrorKind, Result};
 use nearfield_shm::fork;
 use nearfield_shm::server::{Server, Settings};
 
@@ -21,31 +21,45 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// Takes the lock on a path and opens its engine; guests are let in if `options.shared`.
+    /// Takes the lock on a path and opens its engine; guests are let in if `options.shared`, and
+    /// if the folder's file system has sockets: some that show folders of another system
+    /// to a container have none.
     ///
     /// # Errors
     /// `Locked` if another has the lock, and those of [`Engine::open`].
     pub(crate) fn open(place: &Place, options: &Options) -> Result<Owner> {
-        let io = Arc::new(RealIo::watching_locks(close_in_child));
-        let engine = Arc::new(Engine::open_with(io, place.root(), options.clone())?);
-        let server = match options.shared {
-            true => Some(Server::start(
-                &place.socket(),
-                engine.clone(),
-                Settings::default(),
-            )?),
-            false => None,
-        };
-        Ok(Owner {
-            _server: server,
-            engine,
-        })
+        let engine = open_engine(place, options)?;
+        if !options.shared {
+            return Ok(Owner {
+                _server: None,
+                engine,
+            });
+        }
+        match Server::start(&place.socket(), engine.clone(), Settings::default()) {
+            Ok(server) => Ok(Owner {
+                _server: Some(server),
+                engine,
+            }),
+            Err(error) if error.kind() == ErrorKind::Storage => {
+                // Opened anew, as the lock file says that others may join.
+                drop(engine);
+                let mut options = options.clone();
+                options.shared = false;
+                Owner::open(place, &options)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The engine.
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
+}
+
+fn open_engine(place: &Place, options: &Options) -> Result<Arc<Engine>> {
+    let io = Arc::new(RealIo::watching_locks(close_in_child));
+    Engine::open_with(io, place.root(), options.clone()).map(Arc::new)
 }
 
 /// A forked child shares its parent's lock, and would keep it when the parent is gone.

@@ -41,6 +41,18 @@ fn child() {
             process::say(&docs.count().run().unwrap().count.to_string());
             process::wait();
         }
+        ["open"] => {
+            let opened = Builder::new(path.to_string_lossy())
+                .timeout(Duration::from_millis(400))
+                .open();
+            process::say(&opened.map_or_else(|error| error.to_string(), |_| "opened".to_owned()));
+        }
+        ["snapshot"] => {
+            let docs = open(path).collection("docs").unwrap();
+            std::env::set_current_dir(path.with_file_name("here")).unwrap();
+            docs.snapshot("copy").unwrap();
+            process::say("ready");
+        }
         _ => panic!("{words:?}"),
     });
 }
@@ -152,4 +164,80 @@ fn a_path_that_is_not_shared_is_refused_at_once() {
     let error = builder().share(false).open().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
     drop(shared);
+}
+
+#[test]
+fn a_stopped_owner_is_waited_for_until_the_deadline() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let mut owner = Process::start(&path, "own");
+    owner.expect("ready");
+    let db = open(&path);
+    let docs = db.collection("docs").unwrap();
+    owner.signal("STOP");
+    let start = Instant::now();
+    let mut context = Context::with_timeout(Duration::from_millis(400));
+    let delete = || docs.delete([1, 2]);
+    let error = delete().run_with(&mut context).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DeadlineExceeded, "{error}");
+    assert!(start.elapsed() < Duration::from_secs(5), "{start:?}");
+    let pid = owner.id().to_string();
+    assert!(error.message().contains(&pid), "{error}");
+    // Another opener is told, too.
+    let mut other = Process::start(&path, "open");
+    let told = other.next().unwrap();
+    assert!(told.contains(&pid) && told.contains("kill -CONT"), "{told}");
+    // What it had been sent is answered once it goes on, and a retry gets that answer.
+    owner.signal("CONT");
+    context.deadline = None;
+    let deleted = delete().run_with(&mut context).unwrap();
+    assert_eq!(deleted.deleted, 1);
+    assert_eq!(docs.count().run().unwrap().count, 0);
+}
+
+#[test]
+fn a_snapshot_of_a_guest_is_where_the_guest_means() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    std::fs::create_dir(folder.path().join("here")).unwrap();
+    let mut owner = Process::start(&path, "own");
+    owner.expect("ready");
+    let mut guest = Process::start(&path, "snapshot");
+    guest.expect("ready");
+    assert!(folder.path().join("here/copy/catalog").exists());
+}
+
+#[test]
+fn a_folder_that_takes_no_socket_is_opened_by_one_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    drop(open(&path));
+    // No socket replaces a folder.
+    std::fs::create_dir(path.join("socket")).unwrap();
+    let db = open(&path);
+    db.create_collection("docs", 2, Metric::Dot).unwrap();
+    let mut other = Process::start(&path, "open");
+    let told = other.next().unwrap();
+    assert!(told.contains("does not share"), "{told}");
+    assert!(told.contains("locked"), "{told}");
+}
+
+#[test]
+fn scans_go_on_with_another_owner() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let mut owner = Process::start(&path, "own");
+    owner.expect("ready");
+    let docs = open(&path).collection("docs").unwrap();
+    let ids: Vec<u64> = (0..100).collect();
+    docs.upsert(Batch::from_values(ids.clone(), vec![1.0; 200]))
+        .run()
+        .unwrap();
+    let first = docs.scan().limit(30).run().unwrap();
+    owner.kill();
+    let rest = docs.scan().limit(1_000).cursor(first.next).run().unwrap();
+    let points = first.points.into_iter().chain(rest.points);
+    let found: Vec<_> = points.map(|point| point.id).collect();
+    let expected: Vec<_> = ids.into_iter().map(nearfield::Id::from).collect();
+    assert_eq!(found, expected);
 }

@@ -38,9 +38,7 @@ impl Holder {
     /// Who holds the store at `root`, or held it last; `None` while that is being written, and
     /// where there is no store.
     pub fn of(root: &Path) -> Option<Holder> {
-        let file = RealIo::new().open(&root.join(FILE_NAME)).ok()?;
-        let mut text = vec![0; usize::try_from(file.len().ok()?.min(BYTES_MAX)).ok()?];
-        file.read_at(0, &mut text).ok()?;
+        let text = RealIo::new().read(&root.join(FILE_NAME), BYTES_MAX).ok()?;
         serde_json::from_slice(&text).ok()
     }
 }
@@ -131,9 +129,14 @@ fn busy(root: &Path, holder: &[u8], now: Duration) -> Error {
                 "process "
             };
             format!(
-                "{root} is held by {whose}{} ({}), for {} s; close it there first, or use another path",
+                "{root} is held by {whose}{} ({}), {}for {} s; close it there first, or use another path",
                 holder.pid,
                 holder.program,
+                if holder.shared {
+                    ""
+                } else {
+                    "which does not share it, "
+                },
                 now.as_secs().saturating_sub(holder.since)
             )
         }

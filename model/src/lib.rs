@@ -10,6 +10,7 @@ pub mod limits;
 pub mod metadata;
 pub mod request;
 
+mod budget;
 mod context;
 mod decimal;
 mod error;
@@ -20,9 +21,11 @@ mod observer;
 mod schema;
 mod service;
 mod stamp;
+mod timing;
 mod value;
 mod vectors;
 
+pub use budget::{Budget, Share};
 pub use context::{Cancellation, Context, RequestId, Rights, Stage, StageClock};
 pub use error::{Error, ErrorKind, Result};
 pub use filter::Filter;
@@ -33,5 +36,6 @@ pub use observer::{Observation, Observer};
 pub use request::*;
 pub use service::{Reserved, Service, check_reserved};
 pub use stamp::Stamp;
+pub use timing::server_timing;
 pub use value::{Number, Time, Value, ValueRef};
 pub use vectors::Vectors;

@@ -5,6 +5,7 @@ mod child;
 mod churn;
 mod data;
 mod doors;
+mod failover;
 mod filtered;
 mod index;
 mod ingest;
@@ -14,6 +15,7 @@ mod queries;
 mod reopen;
 mod single;
 mod tail;
+mod timing;
 mod writers;
 
 use std::io::Write;
@@ -57,16 +59,22 @@ enum Command {
     Memory(memory::Memory),
     /// Opening after the process was killed
     Reopen(reopen::Reopen),
+    /// Guests that take over from an owner that was killed
+    Failover(failover::Failover),
     /// The engine's inner loops, by kernel and dimension
     Kernels(kernels::Kernels),
     /// Reading and writing the bodies of requests and responses, by format
     Bodies(bodies::Bodies),
+    /// What the clocks of a request's stages and Server-Timing cost, beside a batch
+    Timing(timing::Timing),
     /// Writes generated vectors to a .npy file
     Data(data::Data),
     #[command(hide = true)]
     BusyChild(doors::BusyChild),
     #[command(hide = true)]
     EchoChild(doors::EchoChild),
+    #[command(hide = true)]
+    FailoverChild(failover::Child),
     #[command(hide = true)]
     MemoryChild(memory::Child),
     #[command(hide = true)]
@@ -90,11 +98,14 @@ pub fn run(program: Program) -> Result<()> {
         Command::Doors(command) => command.run()?,
         Command::Memory(command) => command.run()?,
         Command::Reopen(command) => command.run()?,
+        Command::Failover(command) => command.run()?,
         Command::Kernels(command) => command.run()?,
         Command::Bodies(command) => command.run()?,
+        Command::Timing(command) => command.run()?,
         Command::Data(command) => return command.run(),
         Command::BusyChild(command) => return command.run(),
         Command::EchoChild(command) => return command.run(),
+        Command::FailoverChild(command) => return command.run(),
         Command::MemoryChild(command) => return command.run(),
         Command::ReopenChild(command) => return command.run(),
     };

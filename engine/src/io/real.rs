@@ -30,6 +30,18 @@ impl RealIo {
         }
     }
 
+    /// The first bytes of a file that may be one that cannot be written.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub fn read(&self, path: &Path, bytes_max: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        fs::File::open(path)?
+            .take(bytes_max)
+            .read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// The machine, and whom to tell of locks: a forked child shares them, so somebody has to
     /// close them there.
     pub fn watching_locks(watch: LockWatch) -> RealIo {

@@ -16,11 +16,19 @@ pub mod server;
 
 mod address;
 #[cfg(target_os = "linux")]
+mod allocator;
+#[cfg(target_os = "linux")]
 mod credentials;
 mod descriptor;
 mod frame;
 mod handshake;
+#[cfg(target_os = "linux")]
+mod layout;
 mod peer;
+#[cfg(target_os = "linux")]
+mod region;
+#[cfg(target_os = "linux")]
+mod ring;
 mod signal;
 mod stream;
 mod time;

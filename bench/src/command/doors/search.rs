@@ -34,6 +34,15 @@ struct Leg {
     stages: [Duration; Stage::ALL.len()],
 }
 
+/// What bare round trips took, in microseconds, by round.
+#[derive(Default)]
+struct Echoes {
+    /// Where the system puts both sides, which may be one core.
+    free: Vec<f64>,
+    /// Between two cores.
+    apart: Vec<f64>,
+}
+
 /// A door that is open, and what was measured of it by condition: idle cores, busy ones.
 struct Open {
     door: Door,
@@ -48,7 +57,8 @@ pub(super) fn measure(doors: &Doors, place: &Place, pool: &Pool) -> Result<(Tabl
         open.push(fill(doors, place, pool, *door)?);
     }
     let mut echo = Echo::start()?;
-    let mut echoes: [Vec<f64>; 2] = [Vec::new(), Vec::new()];
+    let mut apart = Echo::start_apart()?;
+    let mut echoes = [Echoes::default(), Echoes::default()];
     for round in 0..doors.rounds {
         for (condition, echoes) in echoes.iter_mut().enumerate() {
             let _busy = if condition == 1 {
@@ -56,8 +66,10 @@ pub(super) fn measure(doors: &Doors, place: &Place, pool: &Pool) -> Result<(Tabl
             } else {
                 Busy::default()
             };
-            echo.round_trips(WARM)?;
-            echoes.push(percentile(&echo.round_trips(doors.searches)?, 0.5));
+            echoes.free.push(p50(&mut echo, doors.searches)?);
+            if let Some(apart) = &mut apart {
+                echoes.apart.push(p50(apart, doors.searches)?);
+            }
             for turn in 0..open.len() {
                 let number = (turn + round) % open.len();
                 let leg = leg(&open[number].database, pool, doors.searches)?;
@@ -66,6 +78,12 @@ pub(super) fn measure(doors: &Doors, place: &Place, pool: &Pool) -> Result<(Tabl
         }
     }
     Ok((latencies(&open, &echoes), stages(&open)))
+}
+
+/// The median of what one byte takes to another process and back.
+fn p50(echo: &mut Echo, count: usize) -> Result<f64> {
+    echo.round_trips(WARM)?;
+    Ok(percentile(&echo.round_trips(count)?, 0.5))
 }
 
 fn fill(doors: &Doors, place: &Place, pool: &Pool, door: Door) -> Result<Open> {
@@ -123,7 +141,7 @@ fn leg(database: &Database, pool: &Pool, searches: usize) -> Result<Leg> {
     Ok(leg)
 }
 
-fn latencies(open: &[Open], echoes: &[Vec<f64>; 2]) -> Table {
+fn latencies(open: &[Open], echoes: &[Echoes; 2]) -> Table {
     let columns = [
         "cores",
         "door",
@@ -132,26 +150,29 @@ fn latencies(open: &[Open], echoes: &[Vec<f64>; 2]) -> Table {
         "engine p50 us",
         "beyond the engine p50 us",
         "above the bare round trip us",
+        "above the one between cores us",
     ];
     let mut table = Table::new("one query per request, 10 hits", &columns);
     for (condition, name) in ["idle", "busy"].into_iter().enumerate() {
         let echo = &echoes[condition];
-        table.row(vec![
-            name.into(),
-            "bare round trip".into(),
-            Cell::spread(echo.iter().copied()),
-            Cell::Nothing,
-            Cell::Nothing,
-            Cell::Nothing,
-            Cell::Nothing,
-        ]);
+        for (what, its) in [
+            ("bare round trip", &echo.free),
+            ("bare round trip between cores", &echo.apart),
+        ] {
+            let mut row = vec![name.into(), what.into(), Cell::spread(its.iter().copied())];
+            row.resize_with(columns.len(), || Cell::Nothing);
+            table.row(row);
+        }
         for door in open {
             let legs = &door.legs[condition];
             let over = |of: fn(&Leg) -> &[f64], share| {
                 legs.iter().map(move |leg| percentile(of(leg), share))
             };
             let beyond = || over(|leg| &leg.beyond, 0.5);
-            let above = beyond().zip(echo).map(|(beyond, echo)| beyond - echo);
+            let above = beyond().zip(&echo.free).map(|(beyond, echo)| beyond - echo);
+            let between = beyond()
+                .zip(&echo.apart)
+                .map(|(beyond, echo)| beyond - echo);
             let has_wire = door.door != Door::Embedded;
             table.row(vec![
                 name.into(),
@@ -161,6 +182,7 @@ fn latencies(open: &[Open], echoes: &[Vec<f64>; 2]) -> Table {
                 Cell::spread(over(|leg| &leg.engine, 0.5)),
                 Cell::spread(beyond().filter(|_| has_wire)),
                 Cell::spread(above.filter(|_| has_wire)),
+                Cell::spread(between.filter(|_| has_wire)),
             ]);
         }
     }
