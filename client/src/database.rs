@@ -12,6 +12,7 @@ use nearfield_model::{
 
 use crate::collection::Collection;
 use crate::embedded;
+use crate::measure;
 #[cfg(any(feature = "http", feature = "grpc"))]
 use crate::remote;
 use crate::remote::Remote;
@@ -76,6 +77,19 @@ impl Builder {
         }
     }
 
+    /// The target, as it was given.
+    pub(crate) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The same settings for another target.
+    pub(crate) fn with_target(&self, target: &str) -> Self {
+        Builder {
+            target: target.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// Changes options of the engine in this process; servers and owners of paths have their own.
     /// [`share`](Self::share) decides about `Options::shared`.
     pub fn options(mut self, change: impl FnOnce(&mut Options)) -> Self {
@@ -118,6 +132,9 @@ impl Builder {
     /// # Errors
     /// As [`connect`].
     pub fn open(self) -> Result<Database> {
+        if let Some(measured) = measure::open(&self)? {
+            return Database::over(measured);
+        }
         Database::over(match Scheme::parse(&self.target)? {
             #[cfg(feature = "shm")]
             Scheme::Path(path) if self.share => sharing::open(&path, self.options, &self.remote)?,

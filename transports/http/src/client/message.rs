@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use nearfield_model::{Request, RequestId, Result};
+use nearfield_model::{Request, RequestId, Result, Stamp};
 
 use super::settings::Settings;
 use super::target::Target;
@@ -17,6 +17,7 @@ const CALL_BYTES_MAX: usize = 1 << 10;
 pub(super) struct Lines {
     prefix: String,
     common: String,
+    shares_clock: bool,
     format: Format,
 }
 
@@ -39,6 +40,7 @@ impl Lines {
         Lines {
             prefix: target.prefix.clone(),
             common,
+            shares_clock: settings.shares_clock,
             format: settings.format,
         }
     }
@@ -117,6 +119,9 @@ impl Message {
                 "nearfield-request-id: {client:032x}-{}\r\n",
                 id.number
             );
+        }
+        if lines.shares_clock {
+            let _ = write!(head, "nearfield-sent-ns: {}\r\n", Stamp::now());
         }
         head.push_str("\r\n");
         let start = self.body_start - head.len();

@@ -12,7 +12,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use nearfield_model::codec::MetadataAs;
 use nearfield_model::{
     Context, Error, ErrorKind, Observation, RequestId, Result, Rights, Service as _, Share, Stage,
-    StageClock, check_collection_name,
+    StageClock, Stamp, check_collection_name,
 };
 use tower_service::Service as _;
 
@@ -58,6 +58,7 @@ pub(crate) async fn answer(
         start,
         verb: None,
         context: Context::default(),
+        sent: None,
         caller: match parts.version {
             Version::HTTP_2 => Caller::Shared,
             _ => Caller::Alone(connection.number()),
@@ -77,6 +78,9 @@ pub(crate) async fn answer(
         headers.append(VARY, HeaderValue::from_static("origin"));
     }
     call.observe(&parts, &response, error);
+    if call.sent.is_some() {
+        answer::leave(&mut response);
+    }
     if parts.method == Method::HEAD {
         return page::without_body(response);
     }
@@ -199,6 +203,8 @@ struct Call<'d> {
     start: Instant,
     verb: Option<&'static str>,
     context: Context,
+    /// When the request was sent, if its sender shares the clock.
+    sent: Option<Stamp>,
     caller: Caller,
 }
 
@@ -243,6 +249,12 @@ impl Call<'_> {
             status: StatusCode::from_u16(route.status).unwrap_or(StatusCode::OK),
         };
         let (reader, share) = self.read_body(parts, body, verb, collection).await?;
+        if let Some(sent) = self.sent {
+            // What has arrived is decoded while the rest is on its way.
+            let stages = &self.context.stages;
+            let on_the_way = sent.elapsed().saturating_sub(stages.get(Stage::Decode));
+            stages.add(Stage::Send, on_the_way);
+        }
         let waiting = Instant::now();
         self.door
             .turns
@@ -279,6 +291,9 @@ impl Call<'_> {
                 Error::invalid("a request id is 32 hex digits, a dash and a number")
                     .in_field("nearfield-request-id")
             })?);
+        }
+        if let Some(value) = headers.get("nearfield-sent-ns") {
+            self.sent = value.to_str().ok().and_then(Stamp::read);
         }
         if let Some(value) = headers.get("nearfield-timeout-ms") {
             let timeout = value.to_str().ok().and_then(|text| text.parse().ok());
