@@ -19,6 +19,7 @@ mod info;
 mod interrupt;
 mod key;
 mod list;
+mod participants;
 mod restore;
 mod resume;
 mod search;

@@ -12,6 +12,7 @@
 pub mod client;
 pub mod codec;
 pub mod fork;
+pub mod look;
 pub mod server;
 
 mod address;
