@@ -5,6 +5,7 @@
 
 mod clock;
 mod command;
+mod cores;
 mod data;
 mod disk;
 mod ground;

@@ -1,10 +1,11 @@
 //! What stands around a message: metadata of the call and of its answer.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
+#[cfg(feature = "server")]
+use nearfield_model::server_timing;
 use nearfield_model::{Error, RequestId, Result, Stage, StageClock};
 
 /// The path of the service, before a method's name.
@@ -102,6 +103,12 @@ pub(crate) fn timeout_from(headers: &HeaderMap) -> Result<Option<Duration>> {
     })
 }
 
+/// The trace that the caller's own work belongs to.
+#[cfg(feature = "server")]
+pub(crate) fn traceparent(headers: &HeaderMap) -> Option<&str> {
+    headers.get("traceparent")?.to_str().ok()
+}
+
 /// The stages that a server tells of.
 const TIMED: [Stage; 5] = [
     Stage::Send,
@@ -114,20 +121,16 @@ const TIMED: [Stage; 5] = [
 /// Writes where the server's time went.
 #[cfg(feature = "server")]
 pub(crate) fn timing_to(stages: &StageClock) -> Option<HeaderValue> {
-    let mut text = String::with_capacity(96);
-    for stage in TIMED {
-        let separator = if text.is_empty() { "" } else { ", " };
-        let microseconds = stages.get(stage).as_nanos().div_ceil(1000);
-        write!(
-            text,
-            "{separator}{};dur={}.{:03}",
-            stage.as_str(),
-            microseconds / 1000,
-            microseconds % 1000
-        )
-        .ok()?;
-    }
-    HeaderValue::try_from(text).ok()
+    HeaderValue::try_from(server_timing(stages, &TIMED))
+        .map(once)
+        .ok()
+}
+
+/// A value that no other message will have, so that HPACK keeps no room for it, and what all
+/// messages have stays in its table.
+pub(crate) fn once(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
 }
 
 /// Adds where the server's time went. What cannot be read is passed over.

@@ -11,7 +11,9 @@ const UNSAFE_ROOMS: &[&str] = &[
     "client/tests/fork.rs",
     "engine/src/kernel/",
     "engine/src/io/map.rs",
+    "bindings/c/src/",
     "transports/http/src/body/json/scan.rs",
+    "bindings/python/",
 ];
 
 pub(super) fn check(tree: &Tree, findings: &mut Findings) {

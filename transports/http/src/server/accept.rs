@@ -18,12 +18,16 @@ use tokio::time::timeout;
 use super::call;
 use super::connection::{Connection, Noted};
 use super::door::Door;
+use super::settings::Settings;
 use super::steady::steady;
 use super::tls::Tls;
 
 /// Answers callers for whom there is no place.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nnearfield-wire: 1\r\n\
     content-length: 0\r\nconnection: close\r\n\r\n";
+
+/// How long a connection without calls may stay open once the server ends.
+const FAREWELL_TIME_MAX: Duration = Duration::from_millis(500);
 
 /// The connections that there are.
 #[derive(Default)]
@@ -180,7 +184,7 @@ impl Serving {
             place: _place,
             mut ending,
         } = self;
-        let builder = protocols(&door);
+        let builder = protocols(&door.settings);
         let noted = Arc::clone(&connection);
         let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             let (door, connection) = (Arc::clone(&door), Arc::clone(&noted));
@@ -201,11 +205,20 @@ impl Serving {
         tokio::select! {
             _ = serving => {}
             () = connection.overdue.notified() => {}
+            () = silence(&connection) => {}
         }
     }
 }
 
-fn protocols(door: &Door) -> Builder<TokioExecutor> {
+/// Waits until a connection has done nothing for a while. Once the server ends, that is reason
+/// enough to close it: a caller of HTTP/2 that does not listen never says farewell.
+async fn silence(connection: &Connection) {
+    while !connection.is_overdue(FAREWELL_TIME_MAX, FAREWELL_TIME_MAX) {
+        tokio::time::sleep(FAREWELL_TIME_MAX / 4).await;
+    }
+}
+
+fn protocols(settings: &Settings) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -214,12 +227,11 @@ fn protocols(door: &Door) -> Builder<TokioExecutor> {
         .keep_alive(true);
     builder
         .http2()
-        // A batch travels in few frames and does not wait for windows.
-        .initial_stream_window_size(8 << 20)
-        .initial_connection_window_size(16 << 20)
-        .max_frame_size(1 << 20)
+        .initial_stream_window_size(settings.stream_window_bytes)
+        .initial_connection_window_size(settings.connection_window_bytes)
+        .max_frame_size(settings.frame_bytes_max)
         .max_send_buf_size(4 << 20)
         .max_concurrent_streams(128)
-        .max_header_list_size(u32::try_from(door.settings.header_bytes_max).unwrap_or(u32::MAX));
+        .max_header_list_size(u32::try_from(settings.header_bytes_max).unwrap_or(u32::MAX));
     builder
 }

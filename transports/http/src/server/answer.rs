@@ -1,7 +1,6 @@
 //! Responses: their headers, and bodies that give their share of the budget back when they have
 //! left.
 
-use std::fmt::Write as _;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
@@ -12,9 +11,8 @@ use hyper::header::{
     WWW_AUTHENTICATE,
 };
 use hyper::{Response, StatusCode};
-use nearfield_model::{Error, ErrorKind, Stage, StageClock};
+use nearfield_model::{Error, ErrorKind, Share, Stage, StageClock, server_timing};
 
-use super::budget::Share;
 use super::media::Coding;
 use super::problem;
 
@@ -97,7 +95,9 @@ pub(crate) fn respond(
     let headers = response.headers_mut();
     headers.reserve(8);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(SERVER_TIMING, server_timing(stages));
+    if let Ok(timing) = HeaderValue::try_from(server_timing(stages, &STAGES)) {
+        headers.insert(SERVER_TIMING, timing);
+    }
     mark(&mut response);
     response
 }
@@ -140,39 +140,4 @@ pub(crate) fn encoded(response: &mut Response<Body>, coding: Coding) {
     let headers = response.headers_mut();
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
     headers.append(VARY, HeaderValue::from_static("accept-encoding"));
-}
-
-/// `decode;dur=0.012, queue;dur=0.001, …`, in milliseconds.
-fn server_timing(stages: &StageClock) -> HeaderValue {
-    let mut text = String::with_capacity(96);
-    for stage in STAGES {
-        let tenths = stages.get(stage).as_nanos() / 100;
-        let separator = if text.is_empty() { "" } else { ", " };
-        // Writing to a string does not fail.
-        let _ = write!(
-            text,
-            "{separator}{};dur={}.{:04}",
-            stage.as_str(),
-            tenths / 10_000,
-            tenths % 10_000
-        );
-    }
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn stages_are_milliseconds() {
-        let stages = StageClock::default();
-        stages.add(Stage::Engine, Duration::from_nanos(1_234_567));
-        stages.add(Stage::Decode, Duration::from_micros(12));
-        assert_eq!(
-            server_timing(&stages),
-            "decode;dur=0.0120, queue;dur=0.0000, engine;dur=1.2345, encode;dur=0.0000"
-        );
-    }
 }

@@ -10,13 +10,12 @@ use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, HeaderValue, VARY
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use nearfield_model::{
-    Context, Error, ErrorKind, Observation, RequestId, Result, Rights, Service as _, Stage,
+    Context, Error, ErrorKind, Observation, RequestId, Result, Rights, Service as _, Share, Stage,
     StageClock, check_collection_name,
 };
 use tower_service::Service as _;
 
 use super::answer::{self, Body};
-use super::budget::Share;
 use super::connection::Connection;
 use super::door::Door;
 use super::intake::{Intake, too_large};
@@ -380,12 +379,13 @@ impl Call<'_> {
     /// Tells how it went.
     fn observe(&self, parts: &Parts, response: &Response<Body>, error: Option<ErrorKind>) {
         let total = self.start.elapsed();
-        self.door.observer().observe(&Observation {
+        self.door.observer.observe(&Observation {
             door: "http",
             verb: self.verb,
             error,
             total,
             stages: &self.context.stages,
+            traceparent: traceparent(&parts.headers),
         });
         let status = response.status().as_u16();
         let us = total.as_micros() as u64;
@@ -395,6 +395,11 @@ impl Call<'_> {
             tracing::debug!(method = %parts.method, path = parts.uri.path(), status, us, "answered");
         }
     }
+}
+
+/// The trace that the caller's work belongs to.
+fn traceparent(headers: &HeaderMap) -> Option<&str> {
+    headers.get("traceparent")?.to_str().ok()
 }
 
 /// Reads `<32 hex digits of client>-<number>`.
