@@ -2,37 +2,50 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nearfield_engine::Options;
 use nearfield_model::{
-    Context, CreateCollection, DescribeCollection, DropCollection, Error, ListCollections, Metric,
-    RequestId, Result, Service, Verb,
+    Context, CreateCollection, DescribeCollection, DropCollection, ListCollections, Metric, Request,
+    Response, Result, Service, Verb,
 };
 
 use crate::collection::Collection;
 use crate::embedded;
+use crate::measure;
 #[cfg(any(feature = "http", feature = "grpc"))]
 use crate::remote;
 use crate::remote::Remote;
 use crate::scheme::Scheme;
+#[cfg(feature = "shm")]
+use crate::sharing;
+use crate::writer::Writer;
 
 /// Opens a store: a path such as `./data` (made if it is not there), `:memory:`, or the URL of a
 /// server.
 ///
 /// | target | door | feature |
 /// |---|---|---|
-/// | `./data` | the engine in this process, in files | |
+/// | `./data` | the engine in this process, in files; or that of the process that has the path | |
+/// | `shm:./data` | the process that has the path, by shared memory; never this one | `shm` |
+/// | `unix:./data`, `unix:/run/nf.sock` | the same, over its Unix socket alone | `shm` |
 /// | `:memory:` | the engine in this process, nothing kept | |
 /// | `http://h:6327`, `https://h` | a server over HTTP | `http`, `tls` |
 /// | `grpc://h:6327`, `grpcs://h` | a server over gRPC | `grpc` |
 ///
+/// Any number of processes open one path (feature `shm`, on unless turned off). The first is its
+/// owner and has the engine; the others are guests and ask it through shared memory. When the
+/// owner ends or is killed, the next call of a guest makes one of them the owner, and calls under
+/// way are sent again, which applies a write once. A child of a fork finds the store by its path,
+/// too. Within a process a path is opened once, whatever it is called: later openers share
+/// what is open, and their options have no effect.
+///
 /// # Errors
-/// `Locked` if another process holds the path, `Storage` if it cannot be read or is not a
+/// `Locked` if another process holds the path and does not share it, `Unavailable` if it does and
+/// does not answer, or if there is no owner to insist on; `Storage` if the path cannot be read or is not a
 /// store, `Corruption` if its files are not what was written, `Unsupported` for a target of
-/// another version or a door that is not built in; for URLs also `Unavailable` if no server
-/// answers, and `Unauthenticated` if it does not take the key.
+/// another version or a door that is not built in, and for folders on a network; for URLs also
+/// `Unavailable` if no server answers, and `Unauthenticated` if it does not take the key.
 pub fn connect(target: impl AsRef<str>) -> Result<Database> {
     Builder::new(target).open()
 }
@@ -48,6 +61,8 @@ pub struct Builder {
     target: String,
     options: Options,
     remote: Remote,
+    #[cfg(feature = "shm")]
+    share: bool,
 }
 
 impl Builder {
@@ -57,18 +72,42 @@ impl Builder {
             target: target.as_ref().to_owned(),
             options: Options::default(),
             remote: Remote::default(),
+            #[cfg(feature = "shm")]
+            share: true,
         }
     }
 
-    /// Changes options of the engine in this process; servers have their own.
+    /// The target, as it was given.
+    pub(crate) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The same settings for another target.
+    pub(crate) fn with_target(&self, target: &str) -> Self {
+        Builder {
+            target: target.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// Changes options of the engine in this process; servers and owners of paths have their own.
+    /// [`share`](Self::share) decides about `Options::shared`.
     pub fn options(mut self, change: impl FnOnce(&mut Options)) -> Self {
         change(&mut self.options);
         self
     }
 
-    /// Changes settings of the doors to servers.
+    /// Changes settings of the doors to servers, and to the owners of paths.
     pub fn remote(mut self, change: impl FnOnce(&mut Remote)) -> Self {
         change(&mut self.remote);
+        self
+    }
+
+    /// Sets whether other processes may open the path too; true unless said otherwise. False
+    /// has them refused with `Locked`, and fails with that if another has the path already.
+    #[cfg(feature = "shm")]
+    pub fn share(mut self, share: bool) -> Self {
+        self.share = share;
         self
     }
 
@@ -77,7 +116,8 @@ impl Builder {
         self.remote(|remote| remote.api_key = Some(key.into()))
     }
 
-    /// Sets how long a call to a server may take; a minute unless said otherwise.
+    /// Sets how long a call to a server or to the owner of a path may take; a minute unless said
+    /// otherwise.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.remote(|remote| remote.timeout = timeout)
     }
@@ -92,8 +132,20 @@ impl Builder {
     /// # Errors
     /// As [`connect`].
     pub fn open(self) -> Result<Database> {
+        if let Some(measured) = measure::open(&self)? {
+            return Database::over(measured);
+        }
         Database::over(match Scheme::parse(&self.target)? {
+            #[cfg(feature = "shm")]
+            Scheme::Path(path) if self.share => sharing::open(&path, self.options, &self.remote)?,
+            #[cfg(feature = "shm")]
+            Scheme::Path(path) => sharing::open_alone(&path, self.options, &self.remote)?,
+            #[cfg(not(feature = "shm"))]
             Scheme::Path(path) => embedded::open(&path, self.options)?,
+            #[cfg(feature = "shm")]
+            Scheme::SharedMemory(path) => sharing::join(&path, self.options, &self.remote, true)?,
+            #[cfg(feature = "shm")]
+            Scheme::UnixSocket(path) => sharing::join(&path, self.options, &self.remote, false)?,
             Scheme::Memory => embedded::open_memory(self.options)?,
             #[cfg(feature = "http")]
             Scheme::Http(url) => remote::open_http(&url, self.remote)?,
@@ -111,8 +163,7 @@ pub struct Database {
 
 struct Shared {
     service: Arc<dyn Service>,
-    client: [u8; 16],
-    next_number: AtomicU64,
+    writer: Writer,
 }
 
 impl Database {
@@ -121,13 +172,9 @@ impl Database {
     /// # Errors
     /// `Internal` if the operating system gives no random bytes.
     pub fn over(service: Arc<dyn Service>) -> Result<Self> {
-        let mut client = [0; 16];
-        getrandom::fill(&mut client)
-            .map_err(|error| Error::internal(format!("no random bytes: {error}")))?;
         let shared = Shared {
             service,
-            client,
-            next_number: AtomicU64::new(1),
+            writer: Writer::new()?,
         };
         Ok(Database {
             shared: Arc::new(shared),
@@ -157,14 +204,18 @@ impl Database {
         context: &mut Context,
         request: V,
     ) -> Result<V::Answer> {
-        context.request_id.get_or_insert_with(|| RequestId {
-            client: self.shared.client,
-            number: self.shared.next_number.fetch_add(1, Ordering::Relaxed),
-        });
-        self.shared
-            .service
-            .call(context, request.into())?
-            .try_into()
+        self.send(context, request.into())?.try_into()
+    }
+
+    /// Sends a request whose verb is not known before the program runs.
+    ///
+    /// # Errors
+    /// As [`call_with`](Self::call_with).
+    pub fn send(&self, context: &mut Context, request: Request<'_>) -> Result<Response> {
+        if context.request_id.is_none() {
+            context.request_id = Some(self.shared.writer.next()?);
+        }
+        self.shared.service.call(context, request)
     }
 
     /// Makes a collection and opens it.

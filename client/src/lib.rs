@@ -1,6 +1,6 @@
 //! Store vectors with ids and metadata, and find the nearest ones.
 //!
-//! [`connect`] opens everything: a path, `:memory:`, or the URL of a server. What comes back, [`Database`], is
+//! [`connect`] opens everything: a path, which other processes may have open too, `:memory:`, or the URL of a server. What comes back, [`Database`], is
 //! `Send + Sync + Clone` and takes every request.
 //!
 //! ```
@@ -33,9 +33,26 @@
 mod collection;
 mod database;
 mod embedded;
+#[cfg(feature = "shm")]
+mod entrance;
+#[cfg(feature = "shm")]
+mod guest;
+mod measure;
+#[cfg(feature = "shm")]
+mod network_folder;
+#[cfg(feature = "shm")]
+mod owner;
+mod per_process;
+#[cfg(feature = "shm")]
+mod place;
 mod remote;
 mod reservation;
 mod scheme;
+#[cfg(feature = "shm")]
+mod shared;
+#[cfg(feature = "shm")]
+mod sharing;
+mod writer;
 
 pub use collection::{Call, Collection};
 pub use database::{Builder, Database, connect};

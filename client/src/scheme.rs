@@ -2,13 +2,21 @@
 
 use std::path::PathBuf;
 
-use nearfield_model::{Error, ErrorKind, Result};
+#[cfg(not(all(feature = "shm", feature = "http", feature = "grpc")))]
+use nearfield_model::ErrorKind;
+use nearfield_model::{Error, Result};
 
 /// A door, as a target names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
-    /// A store in this process, in files at a path.
+    /// A store in files at a path: in this process, or in the one that has it.
     Path(PathBuf),
+    /// The process that has a path, by shared memory.
+    #[cfg(feature = "shm")]
+    SharedMemory(PathBuf),
+    /// The same, over its Unix socket alone.
+    #[cfg(feature = "shm")]
+    UnixSocket(PathBuf),
     /// A store in this process that goes with it.
     Memory,
     /// A server, by its URL over HTTP.
@@ -28,21 +36,19 @@ impl Scheme {
         if let Some((scheme, rest)) = target.split_once("://") {
             return Scheme::of_url(target, scheme, rest);
         }
-        for (scheme, door) in PLANNED {
-            if target.starts_with(scheme) {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    format!("{target}: {door} is not in this version; use a path or :memory:"),
-                ));
-            }
-        }
-        if target.is_empty() || target.contains('\0') {
+        let (path, door): (_, fn(PathBuf) -> Result<Scheme>) =
+            match (target.strip_prefix("shm:"), target.strip_prefix("unix:")) {
+                (Some(path), _) => (path, shared_memory),
+                (_, Some(path)) => (path, unix_socket),
+                _ => (target, |path| Ok(Scheme::Path(path))),
+            };
+        if path.is_empty() || path.contains('\0') {
             return Err(Error::invalid(format!(
                 "{target:?} is not a target; use a path such as ./data, :memory:, or the URL of a \
                  server such as http://127.0.0.1:6327"
             )));
         }
-        Ok(Scheme::Path(PathBuf::from(target)))
+        door(PathBuf::from(path))
     }
 
     fn of_url(target: &str, scheme: &str, rest: &str) -> Result<Scheme> {
@@ -60,6 +66,26 @@ impl Scheme {
             ))),
         }
     }
+}
+
+#[cfg(feature = "shm")]
+fn shared_memory(path: PathBuf) -> Result<Scheme> {
+    Ok(Scheme::SharedMemory(path))
+}
+
+#[cfg(feature = "shm")]
+fn unix_socket(path: PathBuf) -> Result<Scheme> {
+    Ok(Scheme::UnixSocket(path))
+}
+
+#[cfg(not(feature = "shm"))]
+fn shared_memory(path: PathBuf) -> Result<Scheme> {
+    Err(without(&format!("shm:{}", path.display()), "shm"))
+}
+
+#[cfg(not(feature = "shm"))]
+fn unix_socket(path: PathBuf) -> Result<Scheme> {
+    Err(without(&format!("unix:{}", path.display()), "shm"))
 }
 
 #[cfg(feature = "http")]
@@ -82,7 +108,7 @@ fn grpc(url: String) -> Result<Scheme> {
     Err(without(&url, "grpc"))
 }
 
-#[cfg(not(all(feature = "http", feature = "grpc")))]
+#[cfg(not(all(feature = "shm", feature = "http", feature = "grpc")))]
 fn without(url: &str, feature: &str) -> Error {
     Error::new(
         ErrorKind::Unsupported,
@@ -93,11 +119,10 @@ fn without(url: &str, feature: &str) -> Error {
     )
 }
 
-/// Schemes that later versions open, refused here instead of being taken for paths.
-const PLANNED: [(&str, &str); 2] = [("shm:", "shared memory"), ("unix:", "the Unix socket")];
-
 #[cfg(test)]
 mod tests {
+    use nearfield_model::ErrorKind;
+
     use super::*;
 
     #[test]
@@ -109,19 +134,22 @@ mod tests {
     }
 
     #[test]
-    fn planned_schemes_and_what_is_no_target_are_refused() {
-        for target in ["shm:./data", "unix:/run/nf.sock"] {
-            assert_eq!(
-                Scheme::parse(target).unwrap_err().kind(),
-                ErrorKind::Unsupported
-            );
-        }
-        for target in ["", "a\0b", "ftp://h", "redis://h:1"] {
+    fn what_is_no_target_is_refused() {
+        for target in ["", "a\0b", "ftp://h", "redis://h:1", "shm:", "unix:a\0b"] {
             assert_eq!(
                 Scheme::parse(target).unwrap_err().kind(),
                 ErrorKind::InvalidArgument
             );
         }
+    }
+
+    #[cfg(feature = "shm")]
+    #[test]
+    fn owners_are_reached_by_memory_or_by_their_socket() {
+        let owner = |target| Scheme::parse(target).unwrap();
+        assert_eq!(owner("shm:./data"), Scheme::SharedMemory("./data".into()));
+        let socket = "/run/nf.sock".into();
+        assert_eq!(owner("unix:/run/nf.sock"), Scheme::UnixSocket(socket));
     }
 
     #[cfg(feature = "http")]

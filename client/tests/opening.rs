@@ -98,7 +98,7 @@ fn a_store_that_is_not_there_when_none_shall_be_made() {
 fn a_second_opener_in_the_same_process_is_told_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
-    let builder = nearfield::Builder::new(path.to_string_lossy());
+    let builder = nearfield::Builder::new(path.to_string_lossy()).share(false);
     let first = builder
         .options(|options| options.program = "the first program".to_owned())
         .open()
@@ -128,7 +128,7 @@ fn other_process() {
 fn a_second_opener_in_another_process_is_told_who_holds_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
-    let builder = nearfield::Builder::new(path.to_string_lossy());
+    let builder = nearfield::Builder::new(path.to_string_lossy()).share(false);
     let db = builder
         .options(|options| options.program = "the first program".to_owned())
         .open()

@@ -2,7 +2,8 @@
 //! syncs, one writes checkpoints, one drains tails into lists, one trains, assigns anew and
 //! merges, and one rewrites log files without their dead rows.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -25,27 +26,32 @@ pub(crate) struct Background {
 /// Tells the threads that there may be work.
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
+    /// Counts writes.
+    writes: AtomicU64,
+    /// Threads that wait for a write without a time limit. A writer counts and then looks here, a
+    /// waiter adds itself and then looks at the count, so one of the two sees the other.
+    asleep: AtomicU32,
     state: Mutex<State>,
+    /// Wakes those who wait without a time limit.
     changed: Condvar,
+    /// Wakes those who wait with one, when the threads are to stop.
+    stopped: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Counts writes.
-    writes: u64,
     /// Counts pieces of work on an index or a log, each of which may make the next possible.
     pieces: u64,
-    /// Threads that wait for a write without a time limit.
-    asleep: u32,
     stopping: bool,
 }
 
 impl Signal {
     /// Notes a write.
     pub(crate) fn wrote(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.writes += 1;
-        if state.asleep > 0 {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        if self.asleep.load(Ordering::SeqCst) > 0 {
+            // Whoever has looked at the count is in the wait once the lock is free.
+            drop(self.lock());
             self.changed.notify_all();
         }
     }
@@ -53,35 +59,14 @@ impl Signal {
     /// Waits for a write after the first `seen`, or for `delay` if there was one; gives the
     /// count of writes, or `None` when the threads are to stop.
     fn wait(&self, seen: u64, delay: Option<Duration>) -> Option<u64> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match delay {
-            Some(delay) => {
-                if !state.stopping {
-                    let waited = self
-                        .changed
-                        .wait_timeout_while(state, delay, |s| !s.stopping);
-                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
-                }
-            }
-            None => {
-                state.asleep += 1;
-                state = self
-                    .changed
-                    .wait_while(state, |state| !state.stopping && state.writes == seen)
-                    .unwrap_or_else(PoisonError::into_inner);
-                state.asleep -= 1;
-            }
-        }
-        (!state.stopping).then_some(state.writes)
+        let goes_on = |_: &State| self.writes.load(Ordering::SeqCst) == seen;
+        self.wait_while(goes_on, delay).map(|(writes, _)| writes)
     }
 
     /// Notes a piece of work on an index.
     fn worked(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.pieces += 1;
-        if state.asleep > 0 {
-            self.changed.notify_all();
-        }
+        self.lock().pieces += 1;
+        self.changed.notify_all();
     }
 
     /// As [`wait`](Self::wait), also for a piece of work on an index after the first `pieces`.
@@ -90,37 +75,49 @@ impl Signal {
         (writes, pieces): (u64, u64),
         delay: Option<Duration>,
     ) -> Option<(u64, u64)> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.asleep += 1;
         let goes_on =
-            |state: &mut State| !state.stopping && (state.writes, state.pieces) == (writes, pieces);
-        state = match delay {
+            |state: &State| state.pieces == pieces && self.writes.load(Ordering::SeqCst) == writes;
+        self.wait_while(goes_on, delay)
+    }
+
+    /// Waits for `delay`, or else while `goes_on`; gives the counts of writes and pieces.
+    fn wait_while(
+        &self,
+        goes_on: impl Fn(&State) -> bool,
+        delay: Option<Duration>,
+    ) -> Option<(u64, u64)> {
+        let state = self.lock();
+        let state = match delay {
             Some(delay) => {
                 let waited = self
-                    .changed
+                    .stopped
                     .wait_timeout_while(state, delay, |state| !state.stopping);
                 waited.unwrap_or_else(PoisonError::into_inner).0
             }
             None => {
-                let waited = self.changed.wait_while(state, goes_on);
+                self.asleep.fetch_add(1, Ordering::SeqCst);
+                let waited = self
+                    .changed
+                    .wait_while(state, |state| !state.stopping && goes_on(state));
+                self.asleep.fetch_sub(1, Ordering::SeqCst);
                 waited.unwrap_or_else(PoisonError::into_inner)
             }
         };
-        state.asleep -= 1;
-        (!state.stopping).then_some((state.writes, state.pieces))
+        (!state.stopping).then(|| (self.writes.load(Ordering::SeqCst), state.pieces))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_stopping(&self) -> bool {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.stopping
+        self.lock().stopping
     }
 
     fn stop(&self) {
-        self.state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .stopping = true;
+        self.lock().stopping = true;
         self.changed.notify_all();
+        self.stopped.notify_all();
     }
 }
 

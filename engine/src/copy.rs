@@ -131,6 +131,7 @@ pub fn restore(
         path,
         Options {
             background: false,
+            shared: false,
             ..options
         },
     )?;

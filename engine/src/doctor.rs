@@ -74,7 +74,11 @@ pub fn doctor_with(io: Arc<dyn Io>, path: &Path, options: &Options) -> Result<Re
         }
         Err(error) => return Err(error),
     };
-    let mut held = holder::lock(&*io, path, options)?;
+    let alone = Options {
+        shared: false,
+        ..options.clone()
+    };
+    let mut held = holder::lock(&*io, path, &alone)?;
     for (name, entry) in &catalog.collections {
         let place = place(&io, path, entry, options);
         let opened = Collection::open(

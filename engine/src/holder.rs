@@ -7,23 +7,40 @@ use std::time::{Duration, SystemTime};
 use nearfield_model::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::io::{Io, Lock, LockOutcome};
+use crate::io::{Io, Lock, LockOutcome, RealIo};
 use crate::options::Options;
 use crate::storage;
 
 const FILE_NAME: &str = "lock";
+/// A lock file that is longer was not written by us.
+const BYTES_MAX: u64 = 1 << 16;
 
-/// Who holds a store, as its lock file tells others.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Holder {
-    pid: u32,
-    program: String,
-    /// Seconds since 1970.
-    since: u64,
+/// Who holds a store, or held it last, as its lock file tells others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Holder {
+    /// The process, by its number where it runs: that means nothing in another container.
+    pub pid: u32,
+    /// What the process says it is, such as `nearfield import`.
+    pub program: String,
+    /// When it took the lock, in seconds since 1970.
+    pub since: u64,
+    /// Whether it lets others join it.
+    #[serde(default)]
+    pub shared: bool,
     /// The boot of the machine in which the store was last opened to the end; zeros while it
     /// is being opened. What a recovery that was cut short left cannot be told from damage by
     /// the next one that trusts this.
     boot: [u8; 16],
+}
+
+impl Holder {
+    /// Who holds the store at `root`, or held it last; `None` while that is being written, and
+    /// where there is no store.
+    pub fn of(root: &Path) -> Option<Holder> {
+        let text = RealIo::new().read(&root.join(FILE_NAME), BYTES_MAX).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
 }
 
 /// A lock that is held.
@@ -77,6 +94,7 @@ pub(crate) fn lock(io: &dyn Io, root: &Path, options: &Options) -> Result<Held> 
         pid: std::process::id(),
         program: options.program.clone(),
         since: since.as_secs(),
+        shared: options.shared,
         boot: [0; 16],
     };
     let text = serde_json::to_vec(&holder)
@@ -111,9 +129,14 @@ fn busy(root: &Path, holder: &[u8], now: Duration) -> Error {
                 "process "
             };
             format!(
-                "{root} is held by {whose}{} ({}), for {} s; close it there first, or use another path",
+                "{root} is held by {whose}{} ({}), {}for {} s; close it there first, or use another path",
                 holder.pid,
                 holder.program,
+                if holder.shared {
+                    ""
+                } else {
+                    "which does not share it, "
+                },
                 now.as_secs().saturating_sub(holder.since)
             )
         }

@@ -28,4 +28,6 @@ mod storage;
 pub use copy::restore;
 pub use doctor::{CollectionReport, Finding, Report, doctor, doctor_with};
 pub use engine::Engine;
+pub use holder::Holder;
 pub use options::Options;
+pub use storage::error as storage_error;

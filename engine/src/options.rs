@@ -6,6 +6,9 @@
 pub struct Options {
     /// What the lock file tells others about this process, such as `nearfield import`.
     pub program: String,
+    /// Whether the lock file tells others that they can join this process. The engine lets nobody
+    /// in by itself, so this is for what puts a door before it; false unless said otherwise.
+    pub shared: bool,
     /// Whether a path without a store is made into one; true unless said otherwise.
     pub create: bool,
     /// Threads that one search of many query vectors may use; as many as the machine has
@@ -47,6 +50,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             program: "a program that embeds nearfield".to_owned(),
+            shared: false,
             create: true,
             search_threads: std::thread::available_parallelism().map_or(1, usize::from),
             log_file_bytes: 64 << 20,

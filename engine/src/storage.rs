@@ -60,7 +60,7 @@ impl Schema {
 const TOO_MANY_OPEN_FILES: i32 = 24;
 
 /// An error for a file operation that failed, with what to do next.
-pub(crate) fn error(doing: &str, path: &Path, error: &io::Error) -> Error {
+pub fn error(doing: &str, path: &Path, error: &io::Error) -> Error {
     let path = path.display();
     let advice = match error.kind() {
         io::ErrorKind::PermissionDenied => "; give this user read and write permission there",
@@ -69,7 +69,9 @@ pub(crate) fn error(doing: &str, path: &Path, error: &io::Error) -> Error {
         }
         io::ErrorKind::NotADirectory => "; choose a path that is a folder, or does not exist yet",
         io::ErrorKind::NotFound => "; check the path",
-        io::ErrorKind::ReadOnlyFilesystem => "; the file system is read-only",
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "; the file system is read-only: copy the store to a folder that can be written, and open it there"
+        }
         _ if error.raw_os_error() == Some(TOO_MANY_OPEN_FILES) => {
             "; raise the limit on open files (`ulimit -n`): each log file and collection needs one"
         }

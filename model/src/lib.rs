@@ -10,6 +10,7 @@ pub mod limits;
 pub mod metadata;
 pub mod request;
 
+mod budget;
 mod context;
 mod decimal;
 mod error;
@@ -19,9 +20,12 @@ mod observer;
 #[cfg(feature = "schema")]
 mod schema;
 mod service;
+mod stamp;
+mod timing;
 mod value;
 mod vectors;
 
+pub use budget::{Budget, Share};
 pub use context::{Cancellation, Context, RequestId, Rights, Stage, StageClock};
 pub use error::{Error, ErrorKind, Result};
 pub use filter::Filter;
@@ -31,5 +35,7 @@ pub use metric::Metric;
 pub use observer::{Observation, Observer};
 pub use request::*;
 pub use service::{Reserved, Service, check_reserved};
+pub use stamp::Stamp;
+pub use timing::server_timing;
 pub use value::{Number, Time, Value, ValueRef};
 pub use vectors::Vectors;

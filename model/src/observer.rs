@@ -18,6 +18,8 @@ pub struct Observation<'a> {
     pub total: Duration,
     /// Where it went.
     pub stages: &'a StageClock,
+    /// The trace that the caller's own work belongs to (W3C `traceparent`), as it was sent.
+    pub traceparent: Option<&'a str>,
 }
 
 /// Is told of each call. Called on the call's way out, so it must not block.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
+use nearfield_grpc::server as grpc;
 use nearfield_http::server::Settings;
 
 use crate::budget;
@@ -143,6 +144,20 @@ pub(super) struct Flags {
     )]
     threads: Option<usize>,
 
+    /// Send traces of calls to this OpenTelemetry collector (OTLP over HTTP), such as
+    /// http://localhost:4318; needs a build with the feature `otel`
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "NEARFIELD_OTLP_ENDPOINT",
+        hide_env_values = true
+    )]
+    pub(super) otlp_endpoint: Option<String>,
+
+    /// The share of calls that are traced, from 0 to 1, of those whose caller does not decide
+    #[arg(long, value_name = "SHARE", env = "NEARFIELD_OTLP_SAMPLE", hide_env_values = true, default_value = "1", value_parser = share)]
+    pub(super) otlp_sample: f64,
+
     /// What is logged to stderr
     #[arg(long, value_name = "LEVEL", env = "NEARFIELD_LOG_LEVEL", hide_env_values = true, value_enum, default_value_t = Level::Warn)]
     pub(super) log_level: Level,
@@ -197,6 +212,9 @@ impl Flags {
         settings.shutdown_timeout = self.shutdown_timeout;
         settings.connections_max = self.connections_max;
         settings.calls_max = self.calls_max;
+        settings.stream_window_bytes = grpc::STREAM_WINDOW_BYTES;
+        settings.connection_window_bytes = grpc::CONNECTION_WINDOW_BYTES;
+        settings.frame_bytes_max = grpc::FRAME_BYTES_MAX;
         settings.threads = self.threads.unwrap_or(settings.threads);
         settings
     }
@@ -204,6 +222,14 @@ impl Flags {
 
 fn size(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+/// Reads a share such as `0.1`.
+fn share(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "a share is a number from 0 to 1".to_owned())
 }
 
 /// Reads a time such as `10` or `0.5`.
@@ -220,6 +246,14 @@ fn seconds(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_go_from_nothing_to_all() {
+        assert_eq!(share("0.25"), Ok(0.25));
+        for wrong in ["", "-0.1", "1.1", "nan", "all"] {
+            assert!(share(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn times_are_seconds() {

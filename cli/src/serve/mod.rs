@@ -3,14 +3,17 @@
 mod config;
 mod flags;
 mod logs;
+mod observers;
+#[cfg(feature = "otel")]
+mod traces;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
-use nearfield::{Builder, Database, ErrorKind};
-use nearfield_http::server::{self, Limited, Metrics, Server};
+use nearfield::{Budget, Builder, Database, ErrorKind};
+use nearfield_http::server::{self, Limited, Server};
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -19,7 +22,8 @@ use signal_hook::iterator::Signals;
 use crate::budget;
 use crate::failure::{Failure, Outcome};
 use crate::show::Output;
-use crate::store::StorePath;
+use crate::store::Sharing;
+use observers::Observers;
 
 /// Answer over the network: HTTP with JSON and MessagePack, and gRPC on the same port
 #[derive(Args, Debug)]
@@ -27,6 +31,9 @@ use crate::store::StorePath;
 Each option can also be set in the environment, or in the file of --config under the same name,
 such as `listen = \"0.0.0.0:6327\"`; options come before the environment, and that before the file.
 The file is TOML.
+
+Other processes may have the path open, too: if one has it already, it is asked, and should it
+end, this one takes over.
 
 SIGTERM and Ctrl-C end the server once what was accepted is answered; SIGHUP reads keys and
 certificates again.
@@ -37,8 +44,11 @@ Examples:
   curl -X PUT localhost:6327/v1/collections/docs -H 'content-type: application/json' \\
        -d '{\"dimension\": 3}'")]
 pub(crate) struct Serve {
+    /// The folder of the store, such as ./data; it is made if it is not there
+    path: String,
+
     #[command(flatten)]
-    store: StorePath,
+    sharing: Sharing,
 
     /// Read options from this file
     #[arg(
@@ -64,19 +74,23 @@ impl Serve {
     }
 
     fn serve(self, output: Output) -> Outcome {
-        let target = &self.store.path;
+        let target = &self.path;
         let mut signals = listen_to_signals()?;
         let settings = self.flags.settings();
         let limited = Arc::new(Limited::closed(settings.calls_max));
-        let metrics = Arc::new(Metrics::default());
+        let observers = Observers::new(&self.flags)?;
+        // Both doors draw on one budget.
+        let budget = Budget::new(settings.bodies_bytes_max);
         // Probes are answered while the store is being opened.
         let grpc = nearfield_grpc::server::router(
             limited.clone(),
-            Some(metrics.clone()),
-            nearfield_grpc::server::Settings::default(),
+            Some(observers.all.clone()),
+            for_grpc(&settings, Arc::clone(&budget)),
         );
         let server = server::Builder::new(Arc::clone(&limited), settings)
-            .metrics(metrics)
+            .metrics(Arc::clone(&observers.metrics))
+            .observer(observers.all.clone())
+            .budget(budget)
             .grpc(grpc)
             .start()
             .map_err(|error| Failure::of_server(&error))?;
@@ -96,6 +110,7 @@ impl Serve {
         }
         tracing::info!("ending");
         server.shutdown();
+        observers.end();
         tracing::info!("ended");
         Ok(())
     }
@@ -107,9 +122,21 @@ impl Serve {
                 options.lean = self.flags.lean;
                 options.memory_bytes_max = budget::bytes_max();
             })
+            .share(self.sharing.is_on())
             .open()
             .map_err(|error| Failure::of(&error, target))
     }
+}
+
+/// What `serve` was told, for the gRPC door.
+fn for_grpc(settings: &server::Settings, budget: Arc<Budget>) -> nearfield_grpc::server::Settings {
+    let mut grpc = nearfield_grpc::server::Settings::default();
+    grpc.message_bytes_max = grpc.message_bytes_max.min(settings.body_bytes_max);
+    grpc.budget = budget;
+    grpc.pause_max = settings.body_pause_max;
+    grpc.arrival_max = settings.body_timeout;
+    grpc.calls_max = settings.calls_max;
+    grpc
 }
 
 /// A second signal ends the process at once.

@@ -2,14 +2,16 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use nearfield::limits::BATCH_BYTES_MAX;
 use nearfield::{
-    Batch, Context, CreateCollection, ErrorKind, Get, ListCollections, Metric, Rights, Service,
-    Upsert,
+    Batch, Budget, Context, CreateCollection, ErrorKind, Get, ListCollections, Metric, Rights,
+    Service, Upsert,
 };
 use nearfield_grpc::client::{Client, Settings};
 use nearfield_grpc::server;
@@ -21,6 +23,11 @@ use crate::server::Server;
 
 /// Sends a body as it is and gives back the status.
 fn send(address: SocketAddr, method: &str, headers: &[(&str, &str)], body: &[u8]) -> Status {
+    let body = Body::new(Full::new(Bytes::copy_from_slice(body)));
+    send_body(address, method, headers, body)
+}
+
+fn send_body(address: SocketAddr, method: &str, headers: &[(&str, &str)], body: Body) -> Status {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let endpoint = tonic::transport::Endpoint::new(format!("http://{address}")).unwrap();
@@ -30,7 +37,6 @@ fn send(address: SocketAddr, method: &str, headers: &[(&str, &str)], body: &[u8]
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let body = Body::new(Full::new(Bytes::copy_from_slice(body)));
         std::future::poll_fn(|context| channel.poll_ready(context))
             .await
             .unwrap();
@@ -216,7 +222,7 @@ fn requests_over_the_budget_are_told_to_come_back() {
     let store = nearfield::connect(":memory:").unwrap();
     store.create_collection("docs", 1000, Metric::Dot).unwrap();
     let settings = server::Settings {
-        request_bytes_max: 1000,
+        budget: Budget::new(1000),
         ..server::Settings::default()
     };
     let any = "127.0.0.1:0".parse().unwrap();
@@ -230,6 +236,77 @@ fn requests_over_the_budget_are_told_to_come_back() {
         .call(&Context::default(), Upsert::new("docs", batch).into())
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Overloaded, "{error}");
+}
+
+#[test]
+fn answers_count_against_the_budget_too_and_give_it_back() {
+    let store = nearfield::connect(":memory:").unwrap();
+    let docs = store.create_collection("docs", 1000, Metric::Dot).unwrap();
+    let values = vec![0.5; 4_000];
+    docs.upsert(Batch::from_values(vec![1_u64, 2, 3, 4], values))
+        .run()
+        .unwrap();
+    let budget = Budget::new(10_000);
+    let settings = server::Settings {
+        budget: Arc::clone(&budget),
+        ..server::Settings::default()
+    };
+    let any = "127.0.0.1:0".parse().unwrap();
+    let server = Server::start_at(any, store.service(), settings);
+    let client = server.client_with(Settings {
+        retries: 0,
+        ..Settings::default()
+    });
+    let get = |ids: Vec<u64>| client.call(&Context::default(), Get::new("docs", ids).into());
+    for _ in 0..5 {
+        let error = get(vec![1, 2, 3, 4]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Overloaded, "{error}");
+        get(vec![1, 2]).unwrap();
+    }
+    drop(client);
+    drop(server);
+    assert_eq!(budget.used(), 0);
+}
+
+/// A body that begins and never ends.
+struct Stuck(Option<Bytes>);
+
+impl http_body::Body for Stuck {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut task::Context<'_>,
+    ) -> task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        match self.0.take() {
+            Some(piece) => task::Poll::Ready(Some(Ok(http_body::Frame::data(piece)))),
+            None => task::Poll::Pending,
+        }
+    }
+}
+
+#[test]
+fn a_message_that_does_not_arrive_gives_its_place_back() {
+    let store = nearfield::connect(":memory:").unwrap();
+    let budget = Budget::new(10_000);
+    let settings = server::Settings {
+        budget: Arc::clone(&budget),
+        pause_max: Duration::from_millis(200),
+        ..server::Settings::default()
+    };
+    let any = "127.0.0.1:0".parse().unwrap();
+    let server = Server::start_at(any, store.service(), settings);
+    for (method, piece) in [
+        ("Upsert", &b""[..]),
+        ("Upsert", b"\0\0"),
+        ("Ingest", b"\0\0\0\x20\0abc"),
+    ] {
+        let body = Body::new(Stuck(Some(Bytes::from_static(piece))));
+        let status = send_body(server.address(), method, &[], body);
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{method} {piece:?}");
+        assert_eq!(budget.used(), 0);
+    }
 }
 
 #[test]

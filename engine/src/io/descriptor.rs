@@ -90,14 +90,17 @@ impl Descriptor {
     /// Cuts or extends without asking what is settled.
     #[cfg(feature = "simulation")]
     pub(super) fn force_len(&self, len: u64) -> Result<()> {
+        self.settled.forget_from(len);
         self.file.set_len(len)
     }
 }
 
 impl File for Descriptor {
     fn write_at(&self, offset: u64, parts: &[IoSlice<'_>]) -> Result<()> {
-        let _change = self.settled.begin(offset)?;
-        write_all(&self.file, offset, parts)
+        let change = self.settled.begin(offset)?;
+        let end = write_all(&self.file, offset, parts)?;
+        change.reached(end);
+        Ok(())
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<()> {
@@ -109,7 +112,7 @@ impl File for Descriptor {
     }
 
     fn set_len(&self, len: u64) -> Result<()> {
-        let _change = self.settled.begin(len)?;
+        let _change = self.settled.begin_cut(len)?;
         self.file.set_len(len)
     }
 
@@ -126,8 +129,8 @@ impl File for Descriptor {
     }
 }
 
-/// Writes all parts, however many calls it takes; nearly always one.
-fn write_all(file: &fs::File, mut offset: u64, parts: &[IoSlice<'_>]) -> Result<()> {
+/// Writes all parts, however many calls it takes, nearly always one; gives where they end.
+fn write_all(file: &fs::File, mut offset: u64, parts: &[IoSlice<'_>]) -> Result<u64> {
     for parts in parts.chunks(PARTS_MAX) {
         let len: usize = parts.iter().map(|part| part.len()).sum();
         let end = offset
@@ -150,7 +153,7 @@ fn write_all(file: &fs::File, mut offset: u64, parts: &[IoSlice<'_>]) -> Result<
         }
         offset = end;
     }
-    Ok(())
+    Ok(offset)
 }
 
 fn write_some(file: &fs::File, offset: u64, parts: &[IoSlice<'_>]) -> Result<usize> {

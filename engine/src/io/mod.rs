@@ -24,7 +24,7 @@ use std::time::{Duration, SystemTime};
 
 pub use map::Map;
 pub use memory::MemoryIo;
-pub use real::RealIo;
+pub use real::{LockWatch, RealIo};
 #[cfg(feature = "simulation")]
 pub use simulated::SimulatedIo;
 

@@ -1,17 +1,24 @@
 //! The machine itself.
 use super::descriptor::Descriptor;
 use super::{File, Io, Lock, LockOutcome};
+use std::any::Any;
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Result};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+/// Told the descriptor of a lock file before the lock is taken; what it gives back lives as
+/// long as the descriptor is open.
+pub type LockWatch = fn(BorrowedFd<'_>) -> Box<dyn Any + Send + Sync>;
+
 /// Files on disk, the system's clock and its randomness.
 #[derive(Clone, Debug)]
 pub struct RealIo {
     start: Instant,
+    lock_watch: Option<LockWatch>,
 }
 
 impl RealIo {
@@ -19,6 +26,28 @@ impl RealIo {
     pub fn new() -> RealIo {
         RealIo {
             start: Instant::now(),
+            lock_watch: None,
+        }
+    }
+
+    /// The first bytes of a file that may be one that cannot be written.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub fn read(&self, path: &Path, bytes_max: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        fs::File::open(path)?
+            .take(bytes_max)
+            .read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The machine, and whom to tell of locks: a forked child shares them, so somebody has to
+    /// close them there.
+    pub fn watching_locks(watch: LockWatch) -> RealIo {
+        RealIo {
+            lock_watch: Some(watch),
+            ..RealIo::new()
         }
     }
 }
@@ -84,6 +113,7 @@ impl Io for RealIo {
     fn lock(&self, path: &Path, holder: &[u8]) -> Result<LockOutcome> {
         loop {
             let mut file = read_write().create(true).truncate(false).open(path)?;
+            let watch = self.lock_watch.map(|watch| watch(file.as_fd()));
             let mut content = Vec::new();
             match file.try_lock() {
                 Err(TryLockError::Error(error)) => return Err(error),
@@ -97,7 +127,10 @@ impl Io for RealIo {
                     file.read_to_end(&mut content)?;
                     file.write_all_at(holder, 0)?;
                     file.set_len(holder.len() as u64)?;
-                    let lock = Box::new(RealLock { _file: file });
+                    let lock = Box::new(RealLock {
+                        _watch: watch,
+                        _file: file,
+                    });
                     return Ok(LockOutcome::Held {
                         lock,
                         previous: content,
@@ -137,6 +170,8 @@ impl Io for RealIo {
 /// shares the lock, unlocking would take it from the parent, whereas closing leaves it there.
 #[derive(Debug)]
 struct RealLock {
+    /// Goes first: whoever watches must not close another file that gets the same number.
+    _watch: Option<Box<dyn Any + Send + Sync>>,
     _file: fs::File,
 }
 

@@ -9,8 +9,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     len: AtomicU64,
-    /// The offsets at which writes under way begin.
-    writing: Mutex<Vec<u64>>,
+    changes: Mutex<Changes>,
+}
+
+/// What this process has under way and done to a file.
+#[derive(Debug, Default)]
+struct Changes {
+    /// The offsets at which those under way begin.
+    offsets: Vec<u64>,
+    /// The file is at least this long: it was written up to here, and not cut since.
+    reaches: u64,
+    /// How often the file's length was set.
+    cuts: u64,
 }
 
 impl Settled {
@@ -19,31 +29,48 @@ impl Settled {
         self.len.load(Ordering::Acquire)
     }
 
-    /// Begins a change to the bytes from `offset` on, which lasts until the guard is dropped.
+    /// Begins a write from `offset` on, which lasts until the guard is dropped.
     pub(super) fn begin(&self, offset: u64) -> Result<Change<'_>> {
-        let mut writing = self.writing();
+        let mut changes = self.changes();
         if offset < self.len() {
             let message = "these bytes of the file are settled";
             return Err(Error::new(ErrorKind::PermissionDenied, message));
         }
-        writing.push(offset);
+        changes.offsets.push(offset);
         Ok(Change {
             settled: self,
             offset,
+            cuts: changes.cuts,
+            reached: 0,
         })
     }
 
-    /// Settles the first `len` bytes of a file whose present length `file_len` tells.
+    /// Begins to set the file's length, which lasts until the guard is dropped.
+    pub(super) fn begin_cut(&self, len: u64) -> Result<Change<'_>> {
+        let change = self.begin(len)?;
+        self.forget_from(len);
+        Ok(change)
+    }
+
+    /// Forgets that the file was written beyond `len`, also by writes that are under way.
+    pub(super) fn forget_from(&self, len: u64) {
+        let mut changes = self.changes();
+        changes.reaches = changes.reaches.min(len);
+        changes.cuts += 1;
+    }
+
+    /// Settles the first `len` bytes of a file whose present length `file_len` tells, where this
+    /// process has not written as far.
     pub(super) fn raise(&self, len: u64, file_len: impl Fn() -> Result<u64>) -> Result<()> {
-        let writing = self.writing();
+        let changes = self.changes();
         if len <= self.len() {
             return Ok(());
         }
-        if writing.iter().any(|&offset| offset < len) {
+        if changes.offsets.iter().any(|&offset| offset < len) {
             return Err(invalid("a write to the bytes to settle is under way"));
         }
-        // Asked under the lock: a cut that began earlier would have shown in `writing`.
-        if file_len()? < len {
+        // Asked under the lock: a cut that began earlier would have shown in `offsets`.
+        if changes.reaches < len && file_len()? < len {
             return Err(invalid(
                 "the bytes to settle lie beyond the end of the file",
             ));
@@ -56,10 +83,11 @@ impl Settled {
     #[cfg(feature = "simulation")]
     pub(super) fn forget(&self) {
         self.len.store(0, Ordering::Release);
+        self.forget_from(0);
     }
 
-    fn writing(&self) -> MutexGuard<'_, Vec<u64>> {
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -68,13 +96,31 @@ impl Settled {
 pub(super) struct Change<'a> {
     settled: &'a Settled,
     offset: u64,
+    /// How often the length had been set when it began.
+    cuts: u64,
+    reached: u64,
+}
+
+impl Change<'_> {
+    /// Notes that the bytes before `end` are written.
+    pub(super) fn reached(mut self, end: u64) {
+        self.reached = end;
+    }
 }
 
 impl Drop for Change<'_> {
     fn drop(&mut self) {
-        let mut writing = self.settled.writing();
-        if let Some(at) = writing.iter().position(|&offset| offset == self.offset) {
-            writing.swap_remove(at);
+        let mut changes = self.settled.changes();
+        if let Some(at) = changes
+            .offsets
+            .iter()
+            .position(|&offset| offset == self.offset)
+        {
+            changes.offsets.swap_remove(at);
+        }
+        // A cut since the beginning may have come after the write.
+        if changes.cuts == self.cuts {
+            changes.reaches = changes.reaches.max(self.reached);
         }
     }
 }

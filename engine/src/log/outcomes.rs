@@ -21,14 +21,27 @@ pub(crate) struct Outcome {
 /// [`OUTCOME_CLIENTS_MAX`] clients.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcomes {
-    clients: HashMap<[u8; 16], VecDeque<(u64, Outcome)>>,
+    clients: HashMap<[u8; 16], Writes>,
+}
+
+/// The last writes of a client, in the order in which they were applied.
+#[derive(Clone, Debug, Default)]
+struct Writes {
+    outcomes: VecDeque<(u64, Outcome)>,
+    /// No number above this one was ever used.
+    largest: u64,
 }
 
 impl Outcomes {
     /// The outcome of an earlier try, if it is remembered.
     pub(crate) fn get(&self, request: &RequestId) -> Option<Outcome> {
         let writes = self.clients.get(&request.client)?;
+        // Numbers are counted up, so most are new.
+        if request.number > writes.largest {
+            return None;
+        }
         let found = writes
+            .outcomes
             .iter()
             .rev()
             .find(|(number, _)| *number == request.number);
@@ -39,24 +52,24 @@ impl Outcomes {
     pub(crate) fn insert(&mut self, request: &RequestId, outcome: Outcome) {
         if self.clients.len() >= OUTCOME_CLIENTS_MAX && !self.clients.contains_key(&request.client)
         {
-            let last =
-                |writes: &VecDeque<(u64, Outcome)>| writes.back().map(|write| write.1.sequence);
+            let last = |writes: &Writes| writes.outcomes.back().map(|write| write.1.sequence);
             let silent = self.clients.iter().min_by_key(|(_, writes)| last(writes));
             if let Some(client) = silent.map(|(client, _)| *client) {
                 self.clients.remove(&client);
             }
         }
         let writes = self.clients.entry(request.client).or_default();
-        if writes.len() >= OUTCOMES_PER_CLIENT_MAX {
-            writes.pop_front();
+        if writes.outcomes.len() >= OUTCOMES_PER_CLIENT_MAX {
+            writes.outcomes.pop_front();
         }
-        writes.push_back((request.number, outcome));
+        writes.outcomes.push_back((request.number, outcome));
+        writes.largest = writes.largest.max(request.number);
     }
 
     /// All outcomes, each client's in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (RequestId, Outcome)> {
         self.clients.iter().flat_map(|(client, writes)| {
-            writes.iter().map(|(number, outcome)| {
+            writes.outcomes.iter().map(|(number, outcome)| {
                 (
                     RequestId {
                         client: *client,

@@ -246,12 +246,14 @@ impl Fields<'_> {
     }
 }
 
-/// The checksum of a section that is made of these parts.
+/// The checksum of a section that is made of these parts, one after the other.
 pub(crate) fn checksum(parts: &[&[u8]]) -> u64 {
-    match parts {
-        [] => xxh3_64(&[]),
-        [part] => xxh3_64(part),
-        parts => {
+    let mut full = parts.iter().filter(|part| !part.is_empty());
+    let (first, second) = (full.next(), full.next());
+    match (first, second) {
+        (None, _) => xxh3_64(&[]),
+        (Some(only), None) => xxh3_64(only),
+        (Some(_), Some(_)) => {
             let mut hash = Xxh3::new();
             parts.iter().for_each(|part| hash.update(part));
             hash.digest()

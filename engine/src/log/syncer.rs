@@ -54,6 +54,15 @@ impl Syncer {
         self.lock().failed.clone().map_or(Ok(()), Err)
     }
 
+    /// The last write that the disk has; fails as [`check`](Self::check).
+    pub(crate) fn checked_synced(&self) -> Result<u64> {
+        let state = self.lock();
+        match &state.failed {
+            None => Ok(state.synced),
+            Some(error) => Err(error.clone()),
+        }
+    }
+
     /// Stops all writes from now on.
     pub(crate) fn fail(&self, path: &Path, error: &std::io::Error) -> Error {
         let error = Error::new(

@@ -195,7 +195,7 @@ impl Writer {
     /// `WritesStopped` if a write failed, now or before; `TooLarge` if the row numbers are
     /// used up. Nothing was changed then.
     pub(crate) fn append(&mut self, header: &mut Header, sections: &Sections<'_>) -> Result<u64> {
-        self.syncer.check()?;
+        let synced = self.syncer.checked_synced()?;
         if self
             .rows
             .checked_add(header.rows)
@@ -214,7 +214,7 @@ impl Writer {
             self.roll(bytes)?;
         }
         header.sequence = self.sequence + 1;
-        header.synced = self.syncer.synced();
+        header.synced = synced;
         header.first_row = self.rows;
         header.previous = self.previous;
 
@@ -384,7 +384,14 @@ pub(crate) fn write_record(
         IoSlice::new(sections.metadata[1]),
         padding(Section::Metadata),
     ];
-    file.file.write_at(offset, &parts)?;
+    // The system looks at each part, also at those that are empty.
+    let mut full = [IoSlice::new(&[]); 11];
+    let mut count = 0;
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        full[count] = *part;
+        count += 1;
+    }
+    file.file.write_at(offset, &full[..count])?;
     Ok(checksum)
 }
 

@@ -1,5 +1,6 @@
 //! All that nearfield can do, on one page: a request and a response per verb.
 
+mod borrowed;
 mod compact;
 mod count;
 mod create_collection;

@@ -102,9 +102,9 @@ impl Deframer {
         Ok(len)
     }
 
-    /// The length of the message that is arriving, once it is known.
-    pub(crate) fn due(&self) -> Option<usize> {
-        self.due
+    /// The bytes that arrived and are no message yet.
+    pub(crate) fn len(&self) -> usize {
+        self.pieces.len
     }
 
     /// Whether nothing is left over.

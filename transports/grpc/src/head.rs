@@ -1,11 +1,12 @@
 //! What stands around a message: metadata of the call and of its answer.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
-use nearfield_model::{Error, RequestId, Result, Stage, StageClock};
+#[cfg(feature = "server")]
+use nearfield_model::server_timing;
+use nearfield_model::{Error, RequestId, Result, Stage, StageClock, Stamp};
 
 /// The path of the service, before a method's name.
 pub(crate) const SERVICE: &str = "/nearfield.v1.Nearfield/";
@@ -21,6 +22,22 @@ pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("nearfield-re
 pub(crate) static TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// Where the server's time went, in milliseconds.
 pub(crate) static TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// When the request was sent and when its answer left, by a clock that both sides share.
+pub(crate) static SENT: HeaderName = HeaderName::from_static("nearfield-sent-ns");
+pub(crate) static LEFT: HeaderName = HeaderName::from_static("nearfield-left-ns");
+
+/// Reads a point in time, if there is one.
+pub(crate) fn stamp_from(headers: &HeaderMap, name: &HeaderName) -> Option<Stamp> {
+    headers.get(name)?.to_str().ok().and_then(Stamp::read)
+}
+
+/// Writes the present.
+pub(crate) fn stamp_to(headers: &mut HeaderMap, name: &HeaderName) {
+    if let Ok(now) = HeaderValue::try_from(Stamp::now().to_string()) {
+        headers.insert(name, now);
+    }
+}
 
 /// The media type of gRPC.
 pub(crate) static GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
@@ -102,6 +119,12 @@ pub(crate) fn timeout_from(headers: &HeaderMap) -> Result<Option<Duration>> {
     })
 }
 
+/// The trace that the caller's own work belongs to.
+#[cfg(feature = "server")]
+pub(crate) fn traceparent(headers: &HeaderMap) -> Option<&str> {
+    headers.get("traceparent")?.to_str().ok()
+}
+
 /// The stages that a server tells of.
 const TIMED: [Stage; 5] = [
     Stage::Send,
@@ -114,20 +137,16 @@ const TIMED: [Stage; 5] = [
 /// Writes where the server's time went.
 #[cfg(feature = "server")]
 pub(crate) fn timing_to(stages: &StageClock) -> Option<HeaderValue> {
-    let mut text = String::with_capacity(96);
-    for stage in TIMED {
-        let separator = if text.is_empty() { "" } else { ", " };
-        let microseconds = stages.get(stage).as_nanos().div_ceil(1000);
-        write!(
-            text,
-            "{separator}{};dur={}.{:03}",
-            stage.as_str(),
-            microseconds / 1000,
-            microseconds % 1000
-        )
-        .ok()?;
-    }
-    HeaderValue::try_from(text).ok()
+    HeaderValue::try_from(server_timing(stages, &TIMED))
+        .map(once)
+        .ok()
+}
+
+/// A value that no other message will have, so that HPACK keeps no room for it, and what all
+/// messages have stays in its table.
+pub(crate) fn once(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
 }
 
 /// Adds where the server's time went. What cannot be read is passed over.

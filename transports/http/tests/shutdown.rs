@@ -70,6 +70,21 @@ fn idle_connections_do_not_hold_the_end_up() {
 }
 
 #[test]
+fn a_silent_caller_of_http_2_does_not_hold_the_end_up() {
+    let server = serve(Prompt, |_| {});
+    let mut caller = Caller::new(server.local_addr());
+    caller.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+    std::thread::sleep(Duration::from_millis(200));
+    let start = Instant::now();
+    server.shutdown();
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
 fn who_never_ends_is_left_behind() {
     let server = serve(Prompt, |settings| {
         settings.shutdown_timeout = Duration::from_millis(300);

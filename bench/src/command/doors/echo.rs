@@ -10,13 +10,19 @@ use clap::Args;
 use crate::Result;
 use crate::clock::micros;
 use crate::command::child::tell;
+use crate::cores::{self, Pinned};
 
 /// The process that answers.
 #[derive(Args, Debug)]
-pub(crate) struct Child {}
+pub(crate) struct Child {
+    /// The core to stay on
+    #[arg(long)]
+    core: Option<usize>,
+}
 
 impl Child {
     pub(crate) fn run(&self) -> Result<()> {
+        let _pinned = self.core.map(Pinned::to).transpose()?;
         let listener = TcpListener::bind("127.0.0.1:0")?;
         tell(&listener.local_addr()?.to_string())?;
         let (mut stream, _) = listener.accept()?;
@@ -34,12 +40,29 @@ impl Child {
 pub(super) struct Echo {
     child: process::Child,
     stream: TcpStream,
+    /// Where this side stays while it measures.
+    core: Option<usize>,
 }
 
 impl Echo {
+    /// Both sides run where the system puts them.
     pub(super) fn start() -> Result<Echo> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg("echo-child")
+        Echo::start_on(None)
+    }
+
+    /// Each side stays on a core of its own; none if there is but one.
+    pub(super) fn start_apart() -> Result<Option<Echo>> {
+        let two = cores::two()?;
+        two.map(|two| Echo::start_on(Some(two))).transpose()
+    }
+
+    fn start_on(cores: Option<(usize, usize)>) -> Result<Echo> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("echo-child");
+        if let Some((_, far)) = cores {
+            command.arg("--core").arg(far.to_string());
+        }
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -49,11 +72,16 @@ impl Echo {
         }
         let stream = TcpStream::connect(address.trim_end())?;
         stream.set_nodelay(true)?;
-        Ok(Echo { child, stream })
+        Ok(Echo {
+            child,
+            stream,
+            core: cores.map(|(near, _)| near),
+        })
     }
 
     /// What each of some round trips took, in microseconds.
     pub(super) fn round_trips(&mut self, count: usize) -> Result<Vec<f64>> {
+        let _pinned = self.core.map(Pinned::to).transpose()?;
         let mut byte = [1];
         (0..count)
             .map(|_| {

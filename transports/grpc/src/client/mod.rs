@@ -13,7 +13,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use nearfield_model::{Context, Error, Request, RequestId, Response, Result, Service, Stage};
+use nearfield_model::{
+    Context, Error, Request, RequestId, Response, Result, Rights, Service, Stage,
+};
 use tokio::runtime::Runtime;
 
 use crate::convert::{encode_request, method};
@@ -111,7 +113,8 @@ impl Service for Client {
         let call = Call {
             method: method(&request),
             message,
-            request_id: context.request_id.unwrap_or_else(|| self.new_request_id()),
+            request_id: (request.right() > Rights::Read)
+                .then(|| context.request_id.unwrap_or_else(|| self.new_request_id())),
             deadline: self.deadline(context, &request),
             cancellation: context.cancellation.as_ref(),
             stages: &context.stages,

@@ -3,29 +3,38 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::request::Parts;
-use http_body_util::BodyExt;
 use nearfield_model::{
-    Cancellation, Context, Error, ErrorKind, Observation, Result, Rights, Stage,
+    Cancellation, Context, Error, ErrorKind, Observation, Result, Rights, Stage, Stamp,
 };
 
-use super::budget::Share;
+use super::arrival::Arrival;
+use super::ingest::Ingest;
 use super::work::work;
-use super::{Door, answer, ingest};
+use super::{Door, answer};
 use crate::convert::{Incoming, encode_response, verb};
-use crate::frame::{Deframer, Pieces};
-use crate::head::{SERVICE, is_grpc, request_id_from, timeout_from};
+use crate::head::{
+    LEFT, SENT, SERVICE, is_grpc, request_id_from, stamp_from, stamp_to, timeout_from, traceparent,
+};
 
 /// The method that is a stream.
 const INGEST: &str = "Ingest";
 
-/// Answers a request to the service.
+/// Answers a request to the service, and tells a sender who shares the clock when the answer leaves.
 pub(super) async fn call(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let sent = stamp_from(request.headers(), &SENT);
+    let mut response = respond(door, request, sent).await;
+    if sent.is_some() {
+        stamp_to(response.headers_mut(), &LEFT);
+    }
+    response
+}
+
+async fn respond(door: Arc<Door>, request: Request, sent: Option<Stamp>) -> Response {
     let start = Instant::now();
     let (mut parts, body) = request.into_parts();
     if !is_grpc(&parts.headers) {
@@ -33,20 +42,36 @@ pub(super) async fn call(State(door): State<Arc<Door>>, request: Request) -> Res
     }
     let path = std::mem::take(&mut parts.uri);
     let method = path.path().strip_prefix(SERVICE).unwrap_or_default();
+    let trace = traceparent(&parts.headers);
     let context = match context(&parts, start) {
         Ok(context) => context,
         Err(error) => {
-            door.observe(verb(method), Some(&error), start, &Context::default());
+            let context = Context::default();
+            door.observe(verb(method), Some(&error), start, &context, trace);
             return answer::error(&error, None);
         }
     };
-    if method == INGEST {
-        return ingest::answer(door, context, body);
+    if let Some(sent) = sent {
+        context.stages.add(Stage::Send, sent.elapsed());
     }
-    let (context, answered) = unary(&door, method, context, body, start).await;
-    door.observe(verb(method), answered.as_ref().err(), start, &context);
+    if method == INGEST {
+        let trace = trace.map(str::to_owned);
+        let ingest = Ingest {
+            door,
+            call: context,
+            traceparent: trace,
+        };
+        return ingest.answer(body);
+    }
+    let mut arrival = Arrival::one(&door.settings, body);
+    let (context, answered) = unary(&door, method, context, &mut arrival, start).await;
+    let failure = answered.as_ref().err();
+    door.observe(verb(method), failure, start, &context, trace);
     match answered {
-        Ok(message) => answer::message(message, &context.stages),
+        Ok(message) => match arrival.hold(message) {
+            Ok(message) => answer::message(message, &context.stages),
+            Err(error) => answer::error(&error, Some(&context.stages)),
+        },
         Err(error) => answer::error(&error, Some(&context.stages)),
     }
 }
@@ -55,10 +80,9 @@ async fn unary(
     door: &Arc<Door>,
     method: &str,
     context: Context,
-    body: Body,
+    arrival: &mut Arrival<'_>,
     start: Instant,
 ) -> (Context, Result<Bytes>) {
-    let mut arrival = Arrival::new(door, body);
     let arrived = match before(context.deadline, arrival.only()).await {
         Ok(message) => message,
         Err(error) => return (context, Err(error)),
@@ -143,6 +167,7 @@ impl Door {
         error: Option<&Error>,
         start: Instant,
         context: &Context,
+        traceparent: Option<&str>,
     ) {
         if let Some(observer) = &self.observer {
             observer.observe(&Observation {
@@ -151,62 +176,8 @@ impl Door {
                 error: error.map(Error::kind),
                 total: start.elapsed(),
                 stages: &context.stages,
+                traceparent,
             });
-        }
-    }
-}
-
-/// Messages that arrive in a body.
-pub(super) struct Arrival<'d> {
-    door: &'d Door,
-    body: Body,
-    deframer: Deframer,
-    share: Option<Share>,
-}
-
-impl<'d> Arrival<'d> {
-    pub(super) fn new(door: &'d Door, body: Body) -> Self {
-        Arrival {
-            door,
-            body,
-            deframer: Deframer::new(door.settings.message_bytes_max),
-            share: None,
-        }
-    }
-
-    /// The next message; none at the end of the body. Its bytes count until the one after.
-    pub(super) async fn next(&mut self) -> Result<Option<Pieces>> {
-        self.share = None;
-        loop {
-            if let Some(message) = self.deframer.next()? {
-                return Ok(Some(message));
-            }
-            if let (Some(bytes), None) = (self.deframer.due(), &self.share) {
-                self.share = Some(self.door.budget.take(bytes)?);
-            }
-            match self.body.frame().await {
-                Some(Ok(frame)) => {
-                    if let Ok(piece) = frame.into_data() {
-                        self.deframer.push(piece);
-                    }
-                }
-                Some(Err(error)) => {
-                    return Err(Error::invalid(format!("the request broke off: {error}")));
-                }
-                None if self.deframer.is_empty() => return Ok(None),
-                None => return Err(Error::invalid("the request ended inside a message")),
-            }
-        }
-    }
-
-    /// The only message.
-    async fn only(&mut self) -> Result<Pieces> {
-        let message = self.next().await?;
-        let message = message.ok_or_else(|| Error::invalid("the request has no message"))?;
-        if self.deframer.is_empty() {
-            Ok(message)
-        } else {
-            Err(Error::invalid("the request has more than one message"))
         }
     }
 }

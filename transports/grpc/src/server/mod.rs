@@ -1,7 +1,7 @@
 //! The server half: the service, health and reflection as routes that share a port with others.
 
 mod answer;
-mod budget;
+mod arrival;
 mod call;
 mod health;
 mod ingest;
@@ -9,16 +9,16 @@ mod work;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::post;
 use nearfield_model::limits::BATCH_BYTES_MAX;
-use nearfield_model::{Observer, Service};
+use nearfield_model::{Budget, Observer, Service};
 use tokio::sync::Semaphore;
 use tonic_health::pb::health_server::HealthServer;
 
 use crate::head::SERVICE;
-use budget::Budget;
 use health::Health;
 
 /// HTTP/2 settings that a server of these routes should have: a batch then travels in few
@@ -37,9 +37,13 @@ const OVERHEAD_BYTES: usize = 16 << 20;
 pub struct Settings {
     /// Bytes of one message, at most, in either direction.
     pub message_bytes_max: usize,
-    /// Bytes of all requests that are arriving or being answered, at most; beyond that requests
-    /// are refused as `overloaded`.
-    pub request_bytes_max: usize,
+    /// What bounds the bytes of all requests and answers under way; beyond that requests are
+    /// refused as `overloaded`. Other doors may draw on it too.
+    pub budget: Arc<Budget>,
+    /// How long a message may pause between two pieces.
+    pub pause_max: Duration,
+    /// How long a message may take to arrive.
+    pub arrival_max: Duration,
     /// Calls that are in the engine at once, at most; others wait.
     pub calls_max: usize,
 }
@@ -48,7 +52,9 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             message_bytes_max: BATCH_BYTES_MAX + OVERHEAD_BYTES,
-            request_bytes_max: 1 << 30,
+            budget: Budget::new(8 * BATCH_BYTES_MAX),
+            pause_max: Duration::from_secs(10),
+            arrival_max: Duration::from_secs(300),
             calls_max: 64,
         }
     }
@@ -59,7 +65,6 @@ struct Door {
     service: Arc<dyn Service>,
     observer: Option<Arc<dyn Observer>>,
     settings: Settings,
-    budget: Budget,
     calls: Semaphore,
     /// Calls on threads that drive sockets.
     here: AtomicUsize,
@@ -76,7 +81,6 @@ pub fn router(
     settings: Settings,
 ) -> Router {
     let door = Arc::new(Door {
-        budget: Budget::new(settings.request_bytes_max),
         calls: Semaphore::new(settings.calls_max.min(Semaphore::MAX_PERMITS)),
         here: AtomicUsize::new(0),
         service,

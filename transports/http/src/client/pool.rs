@@ -22,6 +22,8 @@ struct State {
     idle: Vec<(Connection, Instant)>,
     /// Idle ones and those in use.
     open: usize,
+    /// Calls that wait for one.
+    waiting: usize,
 }
 
 /// The right to one connection; given back when dropped.
@@ -70,8 +72,10 @@ impl Pool {
                     connection: None,
                 });
             }
+            state.waiting += 1;
             let waited = self.freed.wait_timeout(state, patience.stretch());
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state.waiting -= 1;
             patience.check()?;
         }
     }
@@ -100,8 +104,12 @@ impl Drop for Lease<'_> {
             state.open -= 1;
             state.idle.remove(0)
         });
+        let is_awaited = state.waiting > 0;
         drop(state);
-        self.pool.freed.notify_one();
+        if is_awaited {
+            // A call of the system, even if nobody waits.
+            self.pool.freed.notify_one();
+        }
         drop(closed);
     }
 }

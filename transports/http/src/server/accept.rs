@@ -18,12 +18,19 @@ use tokio::time::timeout;
 use super::call;
 use super::connection::{Connection, Noted};
 use super::door::Door;
+use super::settings::Settings;
 use super::steady::steady;
 use super::tls::Tls;
 
 /// Answers callers for whom there is no place.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nnearfield-wire: 1\r\n\
     content-length: 0\r\nconnection: close\r\n\r\n";
+
+/// How long a connection without calls may stay open once the server ends.
+const FAREWELL_TIME_MAX: Duration = Duration::from_millis(500);
+
+/// A connection that was silent for so long may have to make place for a new one.
+const SILENCE_TIME_MIN: Duration = Duration::from_secs(2);
 
 /// The connections that there are.
 #[derive(Default)]
@@ -62,6 +69,18 @@ impl Connections {
             }
             true
         });
+    }
+
+    /// Has the connection that was silent for longest closed, if it was so for a while, so that
+    /// who holds many open keeps nobody out. Tells whether there was one.
+    fn make_place(&self) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let silent = known.iter().filter_map(Weak::upgrade);
+        let longest = silent
+            .filter_map(|connection| Some((connection.silent_for()?, connection)))
+            .filter(|(time, _)| *time > SILENCE_TIME_MIN)
+            .max_by_key(|(time, _)| *time);
+        longest.map(|(_, connection)| connection.leave()).is_some()
     }
 
     fn add(&self, connection: &Arc<Connection>) {
@@ -103,12 +122,13 @@ pub(crate) async fn accept(
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
+                connections.make_place();
                 pause_after(&error).await;
                 continue;
             }
         };
         let place = Place::take(&connections);
-        if connections.open() > door.settings.connections_max {
+        if connections.open() > door.settings.connections_max && !connections.make_place() {
             tokio::spawn(turn_away(stream, place));
             continue;
         }
@@ -180,7 +200,7 @@ impl Serving {
             place: _place,
             mut ending,
         } = self;
-        let builder = protocols(&door);
+        let builder = protocols(&door.settings);
         let noted = Arc::clone(&connection);
         let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             let (door, connection) = (Arc::clone(&door), Arc::clone(&noted));
@@ -201,11 +221,20 @@ impl Serving {
         tokio::select! {
             _ = serving => {}
             () = connection.overdue.notified() => {}
+            () = silence(&connection) => {}
         }
     }
 }
 
-fn protocols(door: &Door) -> Builder<TokioExecutor> {
+/// Waits until a connection has done nothing for a while. Once the server ends, that is reason
+/// enough to close it: a caller of HTTP/2 that does not listen never says farewell.
+async fn silence(connection: &Connection) {
+    while !connection.is_overdue(FAREWELL_TIME_MAX, FAREWELL_TIME_MAX) {
+        tokio::time::sleep(FAREWELL_TIME_MAX / 4).await;
+    }
+}
+
+fn protocols(settings: &Settings) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -214,12 +243,11 @@ fn protocols(door: &Door) -> Builder<TokioExecutor> {
         .keep_alive(true);
     builder
         .http2()
-        // A batch travels in few frames and does not wait for windows.
-        .initial_stream_window_size(8 << 20)
-        .initial_connection_window_size(16 << 20)
-        .max_frame_size(1 << 20)
+        .initial_stream_window_size(settings.stream_window_bytes)
+        .initial_connection_window_size(settings.connection_window_bytes)
+        .max_frame_size(settings.frame_bytes_max)
         .max_send_buf_size(4 << 20)
         .max_concurrent_streams(128)
-        .max_header_list_size(u32::try_from(door.settings.header_bytes_max).unwrap_or(u32::MAX));
+        .max_header_list_size(u32::try_from(settings.header_bytes_max).unwrap_or(u32::MAX));
     builder
 }

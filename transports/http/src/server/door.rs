@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use axum::Router;
-use nearfield_model::{Observer, Result};
+use nearfield_model::{Budget, Observer, Result};
 
 use super::accept::Connections;
 use super::admission::Admission;
-use super::budget::Budget;
 use super::limit::Limited;
 use super::metrics::Metrics;
 use super::settings::Settings;
@@ -21,16 +20,13 @@ pub(crate) struct Door {
     pub(crate) connections: Arc<Connections>,
     pub(crate) turns: Turns,
     pub(crate) metrics: Arc<Metrics>,
+    /// Who is told of each call.
+    pub(crate) observer: Arc<dyn Observer>,
     pub(crate) router: Option<Router>,
     pub(crate) settings: Settings,
 }
 
 impl Door {
-    /// Who is told of each call.
-    pub(crate) fn observer(&self) -> &dyn Observer {
-        &*self.metrics
-    }
-
     /// Reads the keys again.
     ///
     /// # Errors

@@ -4,9 +4,8 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use flate2::write::MultiGzDecoder;
-use nearfield_model::{Error, Result, Stage, StageClock};
+use nearfield_model::{Error, Result, Share, Stage, StageClock};
 
-use super::budget::Share;
 use super::media::Coding;
 use crate::body::RequestReader;
 

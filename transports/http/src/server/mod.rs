@@ -17,7 +17,6 @@
 mod accept;
 mod admission;
 mod answer;
-mod budget;
 mod call;
 mod connection;
 mod door;
@@ -41,7 +40,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nearfield_model::{Error, ErrorKind, Result, Service};
+use nearfield_model::{Budget, Error, ErrorKind, Observer, Result, Service};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 
@@ -52,7 +51,6 @@ pub use settings::Settings;
 
 use accept::Connections;
 use admission::Admission;
-use budget::Budget;
 use door::Door;
 use tls::Tls;
 use turn::Turns;
@@ -65,6 +63,8 @@ pub struct Builder {
     limited: Arc<Limited>,
     settings: Settings,
     metrics: Arc<Metrics>,
+    observer: Option<Arc<dyn Observer>>,
+    budget: Option<Arc<Budget>>,
     router: Option<axum::Router>,
 }
 
@@ -75,6 +75,8 @@ impl Builder {
             limited,
             settings,
             metrics: Arc::new(Metrics::default()),
+            observer: None,
+            budget: None,
             router: None,
         }
     }
@@ -82,6 +84,19 @@ impl Builder {
     /// Where calls are counted; other doors may count there too.
     pub fn metrics(mut self, metrics: Arc<Metrics>) -> Self {
         self.metrics = metrics;
+        self
+    }
+
+    /// Who is told of each call, instead of the metrics.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// What bounds the bytes under way, instead of a budget of this server's own; other doors may
+    /// draw on it too.
+    pub fn budget(mut self, budget: Arc<Budget>) -> Self {
+        self.budget = Some(budget);
         self
     }
 
@@ -115,8 +130,11 @@ impl Builder {
             connections: connections.clone(),
             limited: self.limited,
             admission: Admission::new(&settings, address)?,
-            budget: Budget::new(settings.bodies_bytes_max),
+            budget: self
+                .budget
+                .unwrap_or_else(|| Budget::new(settings.bodies_bytes_max)),
             turns: Turns::new(settings.threads.max(2), runtime.handle())?,
+            observer: self.observer.unwrap_or_else(|| self.metrics.clone()),
             metrics: self.metrics,
             router: self.router,
             settings,

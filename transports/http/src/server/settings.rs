@@ -43,6 +43,13 @@ pub struct Settings {
     pub connections_max: usize,
     /// Calls at once, at most.
     pub calls_max: usize,
+    /// HTTP/2: bytes that one stream may send ahead of what was read. A batch then travels without
+    /// waiting.
+    pub stream_window_bytes: u32,
+    /// As `stream_window_bytes`, over all streams of a connection.
+    pub connection_window_bytes: u32,
+    /// HTTP/2: bytes of one frame, at most.
+    pub frame_bytes_max: u32,
     /// How long requests that were accepted may take to end when the server ends.
     pub shutdown_timeout: Duration,
     /// Responses from this size on are compressed for callers who accept that.
@@ -72,6 +79,9 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(120),
             connections_max: 4_096,
             calls_max: 256,
+            stream_window_bytes: 8 << 20,
+            connection_window_bytes: 16 << 20,
+            frame_bytes_max: 1 << 20,
             shutdown_timeout: Duration::from_secs(30),
             compress_from_bytes: 64 << 10,
             threads: (2 * cores).max(4),

@@ -1,19 +1,20 @@
-//! The bytes of all bodies under way, bounded over all connections.
+//! The bytes of all requests and answers under way, bounded over all doors of a server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use nearfield_model::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Bytes that may be held, and those that are.
 #[derive(Debug)]
-pub(crate) struct Budget {
+pub struct Budget {
     bytes_max: usize,
     used: AtomicUsize,
 }
 
 impl Budget {
-    pub(crate) fn new(bytes_max: usize) -> Arc<Self> {
+    /// Allows `bytes_max` bytes at once.
+    pub fn new(bytes_max: usize) -> Arc<Self> {
         Arc::new(Budget {
             bytes_max,
             used: AtomicUsize::new(0),
@@ -21,21 +22,21 @@ impl Budget {
     }
 
     /// The bytes that are held.
-    pub(crate) fn used(&self) -> usize {
+    pub fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 }
 
 /// A share of the budget, given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Share {
+pub struct Share {
     budget: Arc<Budget>,
     bytes: usize,
 }
 
 impl Share {
     /// A share of nothing so far.
-    pub(crate) fn new(budget: &Arc<Budget>) -> Self {
+    pub fn new(budget: &Arc<Budget>) -> Self {
         Share {
             budget: Arc::clone(budget),
             bytes: 0,
@@ -46,7 +47,7 @@ impl Share {
     ///
     /// # Errors
     /// `Overloaded` if that would go beyond the budget; the share stays as it was.
-    pub(crate) fn grow(&mut self, bytes: usize) -> Result<()> {
+    pub fn grow(&mut self, bytes: usize) -> Result<()> {
         let before = self.budget.used.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) > self.budget.bytes_max {
             self.budget.used.fetch_sub(bytes, Ordering::Relaxed);
@@ -66,5 +67,22 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_taken_comes_back() {
+        let budget = Budget::new(10);
+        let (mut first, mut second) = (Share::new(&budget), Share::new(&budget));
+        first.grow(7).unwrap();
+        assert_eq!(second.grow(4).unwrap_err().kind(), ErrorKind::Overloaded);
+        second.grow(3).unwrap();
+        drop(first);
+        assert_eq!(budget.used(), 3);
+        second.grow(7).unwrap();
     }
 }

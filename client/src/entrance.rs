@@ -1,0 +1,172 @@
+//! How a process enters a shared path: it joins the owner, or takes the lock and is the owner.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nearfield_engine::{Holder, Options};
+use nearfield_model::{Context, Error, ErrorKind, Result};
+use nearfield_shm::client::Settings;
+
+use crate::guest::Guest;
+use crate::owner::Owner;
+use crate::place::Place;
+use crate::remote::Remote;
+use crate::shared::Role;
+
+/// Pauses between two tries, from the first to the longest.
+const PAUSES: [Duration; 2] = [Duration::from_micros(500), Duration::from_millis(10)];
+/// How long the lock file may still tell of the holder before.
+const STALE_MAX: Duration = Duration::from_millis(200);
+
+/// Ways into a path.
+#[derive(Debug)]
+pub(crate) enum Way {
+    /// Owner or guest, as it comes.
+    Share(Place),
+    /// Owner without guests.
+    Alone(Place),
+    /// Guest, of an owner that listens in this folder or at this socket.
+    Join(PathBuf),
+}
+
+/// What is needed to enter.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    way: Way,
+    options: Options,
+    settings: Settings,
+    timeout: Duration,
+}
+
+impl Entrance {
+    /// The way in, with the settings of the engine, should it be opened here, and of the
+    /// connection to an owner. `memory` tells whether to share memory with it.
+    pub(crate) fn new(way: Way, mut options: Options, remote: &Remote, memory: bool) -> Self {
+        let mut settings = Settings::default();
+        settings.memory = memory;
+        settings.program.clone_from(&options.program);
+        settings.timeout = remote.timeout;
+        options.shared = matches!(way, Way::Share(_));
+        Entrance {
+            way,
+            options,
+            settings,
+            timeout: remote.timeout,
+        }
+    }
+
+    /// How long entering may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// When a call stops waiting for an owner.
+    pub(crate) fn until(&self, context: &Context) -> Instant {
+        let latest = Instant::now() + self.timeout;
+        context.deadline.unwrap_or(latest)
+    }
+
+    /// Enters, and waits until `until` for an owner that is about to let others in.
+    ///
+    /// # Errors
+    /// `Locked` if the holder lets nobody in; `Unavailable` if it did not in time, or if there is
+    /// no owner to join; and those of [`Owner::open`] and [`Guest::join`].
+    pub(crate) fn enter(&self, context: &Context, until: Instant) -> Result<Arc<Role>> {
+        let started = Instant::now();
+        let mut pause = PAUSES[0];
+        loop {
+            let failure = match self.try_enter()? {
+                Entered::As(role) => return Ok(role),
+                Entered::Refused(failure) if started.elapsed() > STALE_MAX => return Err(failure),
+                Entered::Refused(failure) | Entered::NotYet(failure) => failure,
+            };
+            context.check()?;
+            if Instant::now() + pause >= until {
+                return Err(failure);
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(PAUSES[1]);
+        }
+    }
+
+    fn try_enter(&self) -> Result<Entered> {
+        match &self.way {
+            Way::Share(place) => self.share(place),
+            Way::Alone(place) => Owner::open(place, &self.options).map(Entered::owner),
+            Way::Join(path) => self.join(path),
+        }
+    }
+
+    fn share(&self, place: &Place) -> Result<Entered> {
+        let holder = Holder::of(place.root());
+        if holder.is_some_and(|holder| holder.shared)
+            && let Some(guest) = Guest::join(&place.socket(), &self.settings)?
+        {
+            return Ok(Entered::guest(guest));
+        }
+        let locked = match Owner::open(place, &self.options) {
+            Err(error) if error.kind() == ErrorKind::Locked => error,
+            opened => return opened.map(Entered::owner),
+        };
+        Ok(match Holder::of(place.root()) {
+            Some(holder) if !holder.shared => Entered::Refused(locked),
+            Some(holder) => Entered::NotYet(not_let_in(place.root(), &holder)),
+            None => Entered::NotYet(Error::new(ErrorKind::Unavailable, locked.message())),
+        })
+    }
+
+    fn join(&self, path: &Path) -> Result<Entered> {
+        let joined = match path.is_dir() {
+            true => Guest::join(&Place::find(path, false)?.socket(), &self.settings)?,
+            false => Guest::join(path, &self.settings)?,
+        };
+        Ok(match joined {
+            Some(guest) => Entered::guest(guest),
+            None => Entered::NotYet(no_owner(path)),
+        })
+    }
+}
+
+/// What a try came to.
+enum Entered {
+    As(Arc<Role>),
+    /// The holder lets nobody in.
+    Refused(Error),
+    /// Who holds the lock may let others in soon.
+    NotYet(Error),
+}
+
+impl Entered {
+    fn guest(guest: Guest) -> Self {
+        Entered::As(Arc::new(Role::Guest(guest)))
+    }
+
+    fn owner(owner: Owner) -> Self {
+        Entered::As(Arc::new(Role::Owner(owner)))
+    }
+}
+
+fn no_owner(path: &Path) -> Error {
+    let path = path.display();
+    Error::new(
+        ErrorKind::Unavailable,
+        format!(
+            "no process shares {path}; open it by its path alone, without a scheme, or start one \
+             that has it: `nearfield serve {path}`"
+        ),
+    )
+}
+
+fn not_let_in(root: &Path, holder: &Holder) -> Error {
+    let Holder { pid, program, .. } = holder;
+    Error::new(
+        ErrorKind::Unavailable,
+        format!(
+            "{} is held by process {pid} ({program}), which did not let this one in: it is still \
+             opening the store, or stopped; wait and try again, let it go on (`kill -CONT {pid}`), \
+             or end it",
+            root.display()
+        ),
+    )
+}

@@ -1,0 +1,70 @@
+//! A process that has joined the owner of a shared path.
+
+use std::path::Path;
+
+use nearfield_model::{Context, Error, ErrorKind, Request, Reserved, Response, Result, Service};
+use nearfield_shm::client::{Client, Settings};
+
+/// The way to the owner.
+#[derive(Debug)]
+pub(crate) struct Guest {
+    client: Client,
+}
+
+impl Guest {
+    /// Joins who listens at `socket`; `None` if nobody does.
+    ///
+    /// # Errors
+    /// `Unsupported` if the owner is of another version, `Forbidden` if it lets this user not in.
+    pub(crate) fn join(socket: &Path, settings: &Settings) -> Result<Option<Guest>> {
+        match Client::connect(socket, settings.clone()) {
+            Ok(client) => Ok(Some(Guest { client })),
+            Err(error) if error.kind() == ErrorKind::Unavailable => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends a request to the owner.
+    ///
+    /// # Errors
+    /// `Unavailable` if the owner has gone, and those of the request.
+    pub(crate) fn call(&self, context: &Context, mut request: Request<'_>) -> Result<Response> {
+        if let Request::Snapshot(snapshot) = &mut request {
+            snapshot.destination = snapshot.destination.take().map(as_seen_from_here);
+        }
+        self.client.call(context, request).map_err(|error| {
+            if error.kind() != ErrorKind::DeadlineExceeded || !self.is_alive() {
+                return error;
+            }
+            let advice = match self.client.owner_pid() {
+                Some(pid) => format!("process {pid}, which has the store, did not answer in time: it has much to do, or is stopped, in which case `kill -CONT {pid}` lets it go on, and another process takes over once it is ended"),
+                None => "the process that has the store, in another container, did not answer in time: it has much to do, or is stopped; another takes over once it is ended".to_owned(),
+            };
+            Error::new(
+                ErrorKind::DeadlineExceeded,
+                format!("{}; {advice}", error.message()),
+            )
+        })
+    }
+
+    /// Memory that the owner takes vectors from.
+    ///
+    /// # Errors
+    /// As [`Service::reserve`].
+    pub(crate) fn reserve(&self, components: usize) -> Result<Box<dyn Reserved>> {
+        self.client.reserve(components)
+    }
+
+    /// Whether the owner has not hung up.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.client.is_alive()
+    }
+}
+
+/// A path that means the same to the owner, which may work in another folder.
+fn as_seen_from_here(path: String) -> String {
+    match std::path::absolute(&path).map(|path| path.into_os_string().into_string()) {
+        Ok(Ok(absolute)) => absolute,
+        _ => path,
+    }
+}

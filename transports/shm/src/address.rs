@@ -1,0 +1,142 @@
+//! Sockets at paths, also at those that are longer than a socket's address may be.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use nearfield_model::{Error, ErrorKind, Result};
+
+/// Bytes of a path in an address, at most; the shortest of the platforms'.
+const ADDRESS_BYTES_MAX: usize = 103;
+
+/// A path as an address takes it. What it names stays valid as long as this lives.
+struct Address {
+    path: PathBuf,
+    /// The folder that a short path goes through.
+    _folder: Option<OwnedFd>,
+}
+
+impl Address {
+    fn of(socket: &Path) -> io::Result<Address> {
+        if socket.as_os_str().len() <= ADDRESS_BYTES_MAX {
+            return Ok(Address {
+                path: socket.to_owned(),
+                _folder: None,
+            });
+        }
+        let too_long = || {
+            io::Error::new(
+                io::ErrorKind::InvalidFilename,
+                "the path is longer than the address of a socket may be",
+            )
+        };
+        let name = socket.file_name().ok_or_else(too_long)?;
+        let folder = socket.parent().filter(|_| cfg!(target_os = "linux"));
+        let folder = File::open(folder.ok_or_else(too_long)?)?;
+        let through = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string());
+        if !through.exists() {
+            return Err(too_long());
+        }
+        let path = through.join(name);
+        if path.as_os_str().len() > ADDRESS_BYTES_MAX {
+            return Err(too_long());
+        }
+        Ok(Address {
+            path,
+            _folder: Some(folder.into()),
+        })
+    }
+}
+
+/// Listens at a path, for this user's processes, and for those of the file's group if asked to.
+/// A socket that is there is replaced.
+///
+/// # Errors
+/// `Storage` with the path, also for something that is there and is no socket.
+pub(crate) fn listen(socket: &Path, group: bool) -> Result<UnixListener> {
+    let listening = || -> io::Result<UnixListener> {
+        match fs::symlink_metadata(socket) {
+            Ok(found) if found.file_type().is_socket() => fs::remove_file(socket)?,
+            Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
+            Err(_) => {}
+        }
+        let address = Address::of(socket)?;
+        let listener = UnixListener::bind(&address.path)?;
+        // Who got in before is told by the credentials of each connection.
+        let mode = if group { 0o660 } else { 0o600 };
+        fs::set_permissions(socket, fs::Permissions::from_mode(mode))?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    listening().map_err(|error| {
+        let socket = socket.display();
+        Error::new(
+            ErrorKind::Storage,
+            format!("{socket}: no socket for other processes can be made here: {error}"),
+        )
+    })
+}
+
+/// Connects to whoever listens at a path.
+///
+/// # Errors
+/// `Unavailable` if nobody does, `Forbidden` if the file does not allow it.
+pub(crate) fn connect(socket: &Path) -> Result<UnixStream> {
+    Address::of(socket)
+        .and_then(|address| UnixStream::connect(&address.path))
+        .map_err(|error| {
+            let socket = socket.display();
+            match error.kind() {
+                io::ErrorKind::PermissionDenied => Error::new(
+                    ErrorKind::Forbidden,
+                    format!("{socket}: this user may not connect to the store's owner: {error}"),
+                ),
+                _ => Error::new(
+                    ErrorKind::Unavailable,
+                    format!("{socket}: no process answers here: {error}"),
+                ),
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_paths_work_and_stale_sockets_are_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = folder.path().join("a".repeat(120)).join("b".repeat(120));
+        fs::create_dir_all(&long).unwrap();
+        let socket = long.join("socket");
+        for group in [false, true] {
+            let listener = listen(&socket, group).unwrap();
+            connect(&socket).unwrap();
+            drop(listener);
+            let kind = connect(&socket).unwrap_err().kind();
+            assert_eq!(kind, ErrorKind::Unavailable);
+            let mode = fs::metadata(&socket).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, if group { 0o660 } else { 0o600 });
+        }
+    }
+
+    #[test]
+    fn what_is_no_socket_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("socket");
+        fs::write(&file, "mine").unwrap();
+        let error = listen(&file, false).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Storage);
+        assert_eq!(fs::read(&file).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn nobody_at_a_path_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = connect(&folder.path().join("socket")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+    }
+}

@@ -1,0 +1,83 @@
+//! Who is at the other end of a socket, and whether that process still lives.
+
+use std::os::fd::AsFd;
+
+use nearfield_model::{Error, ErrorKind, Result};
+
+use crate::descriptor::Descriptor;
+
+/// A process at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Peer {
+    /// Its number, if this process sees it.
+    pub(crate) pid: Option<u32>,
+    /// Its user.
+    pub(crate) uid: u32,
+}
+
+impl Peer {
+    /// Who made the other end.
+    pub(crate) fn of(socket: impl AsFd) -> Result<Peer> {
+        credentials(socket).map_err(|error| {
+            Error::new(
+                ErrorKind::Unavailable,
+                format!("it cannot be told who connects: {error}"),
+            )
+        })
+    }
+
+    /// Refuses processes of other users.
+    pub(crate) fn check(&self, group: bool) -> Result<()> {
+        let own = rustix::process::geteuid().as_raw();
+        // The file's mode has let the group in.
+        if group || self.uid == own || self.uid == 0 {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Forbidden,
+            format!(
+                "the store's owner runs as user {own} and this process as user {}; run both as one \
+                 user, or let the owner share with its group",
+                self.uid
+            ),
+        ))
+    }
+
+    /// What becomes readable when the process ends; none where there is nothing like it.
+    pub(crate) fn end(&self) -> Option<Descriptor> {
+        end_of(self.pid?)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn credentials(socket: impl AsFd) -> std::io::Result<Peer> {
+    let (pid, uid) = crate::credentials::of(socket)?;
+    Ok(Peer {
+        pid: u32::try_from(pid).ok().filter(|pid| *pid != 0),
+        uid,
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn end_of(pid: u32) -> Option<Descriptor> {
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+    let pid = Pid::from_raw(pid.try_into().ok()?)?;
+    pidfd_open(pid, PidfdFlags::empty())
+        .ok()
+        .map(Descriptor::new)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn credentials(_: impl AsFd) -> std::io::Result<Peer> {
+    // Nobody but this user gets past the mode of the socket's file.
+    Ok(Peer {
+        pid: None,
+        uid: rustix::process::geteuid().as_raw(),
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn end_of(_: u32) -> Option<Descriptor> {
+    None
+}
