@@ -15,7 +15,12 @@ fn count(number: &Bound<'_, PyAny>, field: &str) -> PyResult<usize> {
     let py = number.py();
     if !number.is_instance_of::<PyInt>() && !number.hasattr("__index__")? {
         let kind = number.get_type().name()?;
-        return Err(invalid_type(py, field, None, format!("the type {kind} is no whole number")));
+        return Err(invalid_type(
+            py,
+            field,
+            None,
+            format!("the type {kind} is no whole number"),
+        ));
     }
     number
         .extract()
@@ -111,12 +116,18 @@ impl Points {
         match (ids, filter) {
             (Some(ids), None) => Ok(Points::Ids(Given::read(ids)?)),
             (None, Some(filter)) => Ok(Points::Filter(metadata::filter(filter)?)),
-            (None, None) => {
-                Err(invalid_type(py, "ids", None, "neither ids nor a filter are given; give one"))
-            }
-            (Some(_), Some(_)) => {
-                Err(invalid_type(py, "ids", None, "ids and a filter are given; give either"))
-            }
+            (None, None) => Err(invalid_type(
+                py,
+                "ids",
+                None,
+                "neither ids nor a filter are given; give one",
+            )),
+            (Some(_), Some(_)) => Err(invalid_type(
+                py,
+                "ids",
+                None,
+                "ids and a filter are given; give either",
+            )),
         }
     }
 

@@ -187,7 +187,12 @@ impl Collection {
         let durability = arguments::durability(py, durability)?;
         let points = Points::read(py, ids, filter)?;
         let Some(patch) = patch else {
-            return Err(invalid_type(py, "patch", None, "no patch is given; give a dict"));
+            return Err(invalid_type(
+                py,
+                "patch",
+                None,
+                "no patch is given; give a dict",
+            ));
         };
         let patch = metadata::patch(patch)?;
         let answer = call(py, &database, true, || {
@@ -273,7 +278,8 @@ impl Collection {
         #[pyo3(from_py_with = arguments::page_points)] page_points: usize,
     ) -> PyResult<Scan> {
         self.store.database(py)?;
-        let request = arguments::scan(&self.name, page_points, filter, with_vectors, with_metadata)?;
+        let request =
+            arguments::scan(&self.name, page_points, filter, with_vectors, with_metadata)?;
         Ok(Scan::new(self.store.clone(), request))
     }
 
@@ -313,7 +319,7 @@ impl Collection {
     /// >>> import nearfield
     /// >>> docs = nearfield.connect(":memory:").create_collection("docs", dimension=1)
     /// >>> _ = docs.upsert([1, 2], [[1], [2]], [{"year": 1961}, None])
-    /// >>> docs.count(), docs.count(filter="exists(year)")
+    /// >>> docs.count(), docs.count(filter="year > 1960")
     /// (2, 1)
     #[pyo3(signature = (*, filter = None))]
     fn count(&self, py: Python<'_>, filter: Option<&Bound<'_, PyAny>>) -> PyResult<u64> {

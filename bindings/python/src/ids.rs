@@ -23,7 +23,11 @@ impl Given {
     pub(crate) fn read(ids: &Bound<'_, PyAny>) -> PyResult<Given> {
         let given = Given::read_any(ids)?;
         if given.ids.is_empty() {
-            return Err(invalid(ids.py(), "ids", "no ids are given; give at least one"));
+            return Err(invalid(
+                ids.py(),
+                "ids",
+                "no ids are given; give at least one",
+            ));
         }
         Ok(given)
     }

@@ -33,7 +33,8 @@ fn rows(list: &Bound<'_, PyList>) -> PyResult<MetadataColumn<'static>> {
     for (row, metadata) in list.iter().enumerate() {
         if metadata.is_none() {
         } else if metadata.is_instance_of::<PyDict>() {
-            json::write(&metadata, &mut text).map_err(|error| at_row(py, error, "metadata", row))?;
+            json::write(&metadata, &mut text)
+                .map_err(|error| at_row(py, error, "metadata", row))?;
         } else {
             return Err(invalid_type(
                 py,

@@ -20,7 +20,9 @@ pub(crate) struct Store {
 impl Store {
     pub(crate) fn new(target: String, database: Database) -> Arc<Store> {
         Arc::new(Store {
-            remote: target.contains("://") || target.starts_with("shm:") || target.starts_with("unix:"),
+            remote: target.contains("://")
+                || target.starts_with("shm:")
+                || target.starts_with("unix:"),
             target,
             open: RwLock::new(Some(database)),
         })

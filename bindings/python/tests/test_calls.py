@@ -53,6 +53,13 @@ def test_an_interrupt_ends_a_long_call_at_once(large):
     assert len(large.search(queries[0])) == 10
 
 
+def test_handlers_of_other_libraries_may_stand_in_between(large):
+    import polars as pl
+
+    pl.DataFrame({"a": [1]}).lazy().collect()  # polars stands in front of whom it finds
+    test_an_interrupt_ends_a_long_call_at_once(large)
+
+
 def test_a_handler_that_raises_nothing_lets_the_call_go_on(large):
     queries = queries_for(large, 0.5)
     came = []
@@ -139,7 +146,7 @@ def test_a_child_opens_the_store_after_its_parent(tmp_path):
 
 
 def test_opening_and_closing_over_and_over_keeps_nothing(tmp_path):
-    def round(number):
+    def open_and_close(number):
         with nearfield.connect(tmp_path / f"store-{number % 2}") as db:
             name = f"docs-{number}"
             docs = db.create_collection(name, dimension=64)
@@ -157,10 +164,10 @@ def test_opening_and_closing_over_and_over_keeps_nothing(tmp_path):
         return pages * resource.getpagesize(), len(os.listdir("/proc/self/fd"))
 
     for number in range(10):
-        round(number)
+        open_and_close(number)
     memory, files = used()
-    for number in range(60):
-        round(number)
+    for number in range(30):
+        open_and_close(number)
     later, later_files = used()
     assert later_files <= files
     assert later - memory < 24 << 20
