@@ -5,6 +5,7 @@ mod child;
 mod churn;
 mod data;
 mod doors;
+mod failover;
 mod filtered;
 mod index;
 mod ingest;
@@ -58,6 +59,8 @@ enum Command {
     Memory(memory::Memory),
     /// Opening after the process was killed
     Reopen(reopen::Reopen),
+    /// Guests that take over from an owner that was killed
+    Failover(failover::Failover),
     /// The engine's inner loops, by kernel and dimension
     Kernels(kernels::Kernels),
     /// Reading and writing the bodies of requests and responses, by format
@@ -72,6 +75,8 @@ enum Command {
     BusyChild(doors::BusyChild),
     #[command(hide = true)]
     EchoChild(doors::EchoChild),
+    #[command(hide = true)]
+    FailoverChild(failover::Child),
     #[command(hide = true)]
     GuestChild(doors::GuestChild),
     #[command(hide = true)]
@@ -99,6 +104,7 @@ pub fn run(program: Program) -> Result<()> {
         Command::Doors(command) => command.run()?,
         Command::Memory(command) => command.run()?,
         Command::Reopen(command) => command.run()?,
+        Command::Failover(command) => command.run()?,
         Command::Kernels(command) => command.run()?,
         Command::Bodies(command) => command.run()?,
         Command::Timing(command) => command.run()?,
@@ -106,6 +112,7 @@ pub fn run(program: Program) -> Result<()> {
         Command::BareChild(command) => return command.run(),
         Command::BusyChild(command) => return command.run(),
         Command::EchoChild(command) => return command.run(),
+        Command::FailoverChild(command) => return command.run(),
         Command::GuestChild(command) => return command.run(),
         Command::MemoryChild(command) => return command.run(),
         Command::OwnerChild(command) => return command.run(),
