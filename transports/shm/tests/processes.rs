@@ -1,5 +1,5 @@
 //! Guests and owners in processes of their own, which are killed, stopped and forked.
-
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 #![allow(
     unsafe_code,
     reason = "processes are forked and signalled by the C library"
