@@ -45,8 +45,9 @@ fn spawn(role: &str, socket: &Path, memory: bool) -> Child {
 }
 
 fn tell_ready() {
-    println!("ready");
-    std::io::stdout().flush().unwrap();
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "ready").unwrap();
+    out.flush().unwrap();
 }
 
 #[test]
