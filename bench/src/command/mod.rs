@@ -53,7 +53,7 @@ enum Command {
     Filtered(filtered::Filtered),
     /// Searches while points are removed, added again and updated at full speed
     Churn(churn::Churn),
-    /// What each network door adds to the embedded one
+    /// One query per request through network doors on idle and busy cores, and many connections
     Doors(doors::Doors),
     /// Peak memory per vector
     Memory(memory::Memory),

@@ -1,11 +1,10 @@
-//! `doors`: what each network door adds to the embedded one, with the server in a process of its
-//! own.
+//! `doors`: network doors under conditions that `nearfield ladder` leaves out: cores that are busy,
+//! and many connections. The server is in a process of its own.
 
 mod busy;
 mod crowd;
 mod door;
 mod echo;
-mod ingest;
 mod search;
 
 use std::path::PathBuf;
@@ -24,15 +23,12 @@ use crate::place::Place;
 use crate::report::Report;
 use crate::workload::Pool;
 
-/// What each network door adds to the embedded one
+/// One query per request through network doors on idle and busy cores, and many connections
 #[derive(Args, Debug, Serialize)]
 pub(crate) struct Doors {
     /// The doors to open
     #[arg(long, value_delimiter = ',', default_values_t = Door::ALL)]
     door: Vec<Door>,
-    /// Vectors per leg of ingest, in collections of 15,000 so that no index is built meanwhile
-    #[arg(long, default_value_t = 300_000)]
-    vectors: usize,
     #[arg(long, default_value_t = 128)]
     dim: usize,
     #[arg(long, default_value_t = 1_000)]
@@ -61,10 +57,13 @@ pub(crate) struct Doors {
     path: Option<PathBuf>,
 }
 
+/// Points of a collection: fewer than an index is built for.
+const ROWS: usize = 15_000;
+
 impl Doors {
     pub(crate) fn run(&self) -> Result<Report> {
-        if self.vectors == 0 || self.dim == 0 || self.batch == 0 || self.rounds == 0 {
-            return Err("give at least one vector, dimension, batch and round".into());
+        if self.dim == 0 || self.batch == 0 || self.rounds == 0 {
+            return Err("give at least one dimension, batch and round".into());
         }
         let place = Place::make(self.path.as_deref())?;
         let mut report = Report::new(
@@ -72,8 +71,7 @@ impl Doors {
             Machine::describe(place.path()),
             serde_json::to_value(self)?,
         );
-        let pool = Pool::new(ingest::ROWS, self.dim, self.batch);
-        report.push(ingest::measure(self, &place, &pool)?);
+        let pool = Pool::new(ROWS, self.dim, self.batch);
         let (table, stages) = search::measure(self, &place, &pool)?;
         report.push(table);
         report.push(stages);

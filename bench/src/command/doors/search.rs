@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use nearfield::{Context, Database, Metric, Search, Stage};
 
-use super::Doors;
 use super::busy::Busy;
 use super::door::Door;
 use super::echo::Echo;
-use super::ingest::ROWS;
+use super::{Doors, ROWS};
 use crate::Result;
 use crate::clock::micros;
 use crate::place::Place;
