@@ -1,18 +1,18 @@
 //! `nearfield doctor`
 
 use clap::Args;
-use nearfield::{Options, Report};
+use nearfield::{ErrorKind, Options, Report};
 use serde_json::json;
 
 use crate::failure::{Failure, Outcome};
 use crate::show::{Output, bytes, clean, plural};
-use crate::store::{StorePath, folder_or_fail};
+use crate::store::{StorePath, folder_or_fail, quoted};
 
 /// Check the files of a store and say what to do about damage
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Every byte is read and nothing is changed. No other program may have the store
-open meanwhile. Exits with 1 if something is damaged.
+open meanwhile, not even to share it. Exits with 1 if something is damaged.
 
 Examples:
   nearfield doctor ./data
@@ -30,7 +30,16 @@ impl Doctor {
         options.program = "nearfield doctor".to_owned();
         options.create = false;
         let report = nearfield::doctor(folder, &options)
-            .map_err(|error| Failure::of_file(&error, target))?;
+            .map_err(|error| {
+                let failure = Failure::of_file(&error, target);
+                match error.kind() {
+                    ErrorKind::Locked => failure.hint(format!(
+                        "doctor reads files that nobody writes: end that program first, or check a copy: `nearfield snapshot {}`",
+                        quoted(target)
+                    )),
+                    _ => failure,
+                }
+            })?;
         let faults = report
             .findings
             .iter()

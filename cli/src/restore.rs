@@ -14,7 +14,7 @@ use crate::store::{Store, StorePath, folder_or_fail, quoted};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 The snapshot is checked byte by byte on the way and stays as it is. PATH is made
-if it is not there.
+if it is not there. No other program may have PATH open meanwhile, not even to share it.
 
 Examples:
   nearfield restore /backup/docs-monday ./data
@@ -44,6 +44,7 @@ impl Restore {
                     ErrorKind::AlreadyExists => {
                         failure.hint(format!("choose another name with --as, or remove it first: `nearfield drop {} NAME`", quoted(target)))
                     }
+                    ErrorKind::Locked => failure.hint("restore adds files to the store: end the program that has it open first, or restore into another folder"),
                     _ => failure,
                 }
             })?;

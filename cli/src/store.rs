@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args};
 use nearfield::{
-    Builder, Context, Database, DescribeCollection, Description, ListCollections, Verb,
+    Builder, Context, Database, DescribeCollection, Description, ListCollections, Participants,
+    Verb,
 };
 
 use crate::budget;
@@ -14,11 +16,53 @@ use crate::failure::{Failure, Outcome};
 #[derive(Args, Debug)]
 pub(crate) struct StorePath {
     /// The folder of the store, such as ./data, or the URL of a server, such as
-    /// http://127.0.0.1:6327
+    /// http://127.0.0.1:6327; a folder that another process has open is shared with it
     pub(crate) path: String,
 
     #[command(flatten)]
+    pub(crate) sharing: Sharing,
+
+    #[command(flatten)]
     pub(crate) server: Server,
+}
+
+/// Whether other processes may open the path, too.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Sharing {
+    /// Whether other processes may open the path meanwhile; if one has it already, it is asked
+    #[arg(
+        long,
+        value_name = "BOOL",
+        env = "NEARFIELD_SHARE",
+        hide_env_values = true,
+        default_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = BoolishValueParser::new(),
+        action = ArgAction::Set
+    )]
+    share: bool,
+
+    /// The same as --share=false
+    #[arg(long, overrides_with = "share")]
+    no_share: bool,
+}
+
+impl Sharing {
+    /// Whether the path is shared.
+    pub(crate) fn is_on(self) -> bool {
+        self.share && !self.no_share
+    }
+}
+
+impl Default for Sharing {
+    fn default() -> Self {
+        Sharing {
+            share: true,
+            no_share: false,
+        }
+    }
 }
 
 /// What a server asks for, where the store is behind one.
@@ -94,6 +138,7 @@ impl Store {
                 options.create = create;
                 options.memory_bytes_max = budget::bytes_max();
             })
+            .share(path.sharing.is_on())
             .remote(|remote| {
                 remote.api_key.clone_from(&path.server.api_key);
                 remote.ca_file.clone_from(&path.server.ca_file);
@@ -132,6 +177,13 @@ impl Store {
         Ok(self.call(ListCollections {})?.collections)
     }
 
+    /// The processes that share the path; `None` for stores that are no path.
+    pub(crate) fn participants(&self) -> Outcome<Option<Participants>> {
+        self.database
+            .participants()
+            .map_err(|error| Failure::of(&error, &self.target))
+    }
+
     /// A collection's schema and state.
     pub(crate) fn describe(&self, collection: &str) -> Outcome<Description> {
         self.call(DescribeCollection::new(collection))
@@ -161,7 +213,8 @@ impl Store {
 
     /// The folder of the store on this machine, if it has one.
     pub(crate) fn folder(&self) -> Option<&Path> {
-        folder(&self.target)
+        // A target may also name a socket.
+        folder(&self.target).filter(|folder| folder.is_dir())
     }
 
     /// Bytes that the store takes on disk, as far as that can be told from here.

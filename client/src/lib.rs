@@ -37,10 +37,13 @@ mod embedded;
 mod entrance;
 #[cfg(feature = "shm")]
 mod guest;
+mod measure;
 #[cfg(feature = "shm")]
 mod network_folder;
 #[cfg(feature = "shm")]
 mod owner;
+#[cfg(feature = "shm")]
+mod participants;
 mod per_process;
 #[cfg(feature = "shm")]
 mod place;
@@ -57,5 +60,7 @@ pub use collection::{Call, Collection};
 pub use database::{Builder, Database, connect};
 pub use nearfield_engine::{CollectionReport, Finding, Options, Report, doctor, restore};
 pub use nearfield_model::*;
+#[cfg(feature = "shm")]
+pub use participants::{Participant, Participants};
 pub use remote::Remote;
 pub use reservation::Reservation;

@@ -53,3 +53,8 @@ pub const OUTCOME_CLIENTS_MAX: usize = 1_024;
 /// Bytes of a frame between the processes of one machine, at most: a batch, what stands between
 /// its columns, and a filter.
 pub const FRAME_BYTES_MAX: usize = BATCH_BYTES_MAX + 32 * BATCH_ROWS_MAX;
+/// Bytes of requests of one other process that are under way at once, at most, written-in-place
+/// vectors included.
+pub const GUEST_REQUEST_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
+/// Bytes of those that another process may have reserved at once; the rest is left for calls.
+pub const GUEST_RESERVED_BYTES_MAX: usize = GUEST_REQUEST_BYTES_MAX - FRAME_BYTES_MAX / 2;

@@ -5,6 +5,7 @@ mod child;
 mod churn;
 mod data;
 mod doors;
+mod failover;
 mod filtered;
 mod index;
 mod ingest;
@@ -52,12 +53,14 @@ enum Command {
     Filtered(filtered::Filtered),
     /// Searches while points are removed, added again and updated at full speed
     Churn(churn::Churn),
-    /// What each network door adds to the embedded one
+    /// What each door to another process adds to the embedded one
     Doors(doors::Doors),
     /// Peak memory per vector
     Memory(memory::Memory),
     /// Opening after the process was killed
     Reopen(reopen::Reopen),
+    /// Guests that take over from an owner that was killed
+    Failover(failover::Failover),
     /// The engine's inner loops, by kernel and dimension
     Kernels(kernels::Kernels),
     /// Reading and writing the bodies of requests and responses, by format
@@ -67,11 +70,19 @@ enum Command {
     /// Writes generated vectors to a .npy file
     Data(data::Data),
     #[command(hide = true)]
+    BareChild(doors::BareChild),
+    #[command(hide = true)]
     BusyChild(doors::BusyChild),
     #[command(hide = true)]
     EchoChild(doors::EchoChild),
     #[command(hide = true)]
+    FailoverChild(failover::Child),
+    #[command(hide = true)]
+    GuestChild(doors::GuestChild),
+    #[command(hide = true)]
     MemoryChild(memory::Child),
+    #[command(hide = true)]
+    OwnerChild(doors::OwnerChild),
     #[command(hide = true)]
     ReopenChild(reopen::Child),
 }
@@ -93,13 +104,18 @@ pub fn run(program: Program) -> Result<()> {
         Command::Doors(command) => command.run()?,
         Command::Memory(command) => command.run()?,
         Command::Reopen(command) => command.run()?,
+        Command::Failover(command) => command.run()?,
         Command::Kernels(command) => command.run()?,
         Command::Bodies(command) => command.run()?,
         Command::Timing(command) => command.run()?,
         Command::Data(command) => return command.run(),
+        Command::BareChild(command) => return command.run(),
         Command::BusyChild(command) => return command.run(),
         Command::EchoChild(command) => return command.run(),
+        Command::FailoverChild(command) => return command.run(),
+        Command::GuestChild(command) => return command.run(),
         Command::MemoryChild(command) => return command.run(),
+        Command::OwnerChild(command) => return command.run(),
         Command::ReopenChild(command) => return command.run(),
     };
     let text = if program.json {

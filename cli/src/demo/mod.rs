@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::failure::{Failure, Outcome};
 use crate::interrupt::Interrupt;
 use crate::show::{Align, Bar, Output, Table, bytes, cut, duration, per_second, plural, rate};
-use crate::store::{Server, Store, StorePath, quoted};
+use crate::store::{Server, Sharing, Store, StorePath, quoted};
 
 use data::{Described, Details, Senses};
 
@@ -117,6 +117,7 @@ impl Demo {
         let place = Place::new(&self)?;
         let path = StorePath {
             path: place.path.clone(),
+            sharing: Sharing::default(),
             server: Server::default(),
         };
         let store = Store::open_or_create(&path, "demo")?;

@@ -14,21 +14,27 @@ pub(crate) struct Served {
 impl Served {
     /// Serves a store on a free port, and returns once it does.
     pub(crate) fn start(store: &Path) -> Served {
-        Served::spawn(store, "127.0.0.1:0")
+        Served::spawn(store, "127.0.0.1:0", &[])
+    }
+
+    /// Serves a store with further options.
+    pub(crate) fn with(store: &Path, options: &[&str]) -> Served {
+        Served::spawn(store, "127.0.0.1:0", options)
     }
 
     /// Serves a store where a server was before.
     pub(crate) fn start_on(store: &Path, url: &str) -> Served {
-        let served = Served::spawn(store, url.trim_start_matches("http://"));
+        let served = Served::spawn(store, url.trim_start_matches("http://"), &[]);
         assert_eq!(served.url, url);
         served
     }
 
-    fn spawn(store: &Path, listen: &str) -> Served {
+    fn spawn(store: &Path, listen: &str, options: &[&str]) -> Served {
         let mut child = Command::new(env!("CARGO_BIN_EXE_nearfield"))
             .args(["--json", "serve"])
             .arg(store)
             .args(["--listen", listen])
+            .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -40,6 +46,11 @@ impl Served {
             .unwrap_or_else(|error| panic!("the server said {line:?}: {error}"));
         let url = told["url"].as_str().unwrap().to_owned();
         Served { child, url }
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Where it listens.

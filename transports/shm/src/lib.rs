@@ -11,16 +11,28 @@
 
 pub mod client;
 pub mod codec;
+pub mod echo;
 pub mod fork;
+pub mod look;
 pub mod server;
 
 mod address;
+#[cfg(target_os = "linux")]
+mod allocator;
 #[cfg(target_os = "linux")]
 mod credentials;
 mod descriptor;
 mod frame;
 mod handshake;
+#[cfg(all(test, target_os = "linux"))]
+mod interleavings;
+#[cfg(target_os = "linux")]
+mod layout;
 mod peer;
+#[cfg(target_os = "linux")]
+mod region;
+#[cfg(target_os = "linux")]
+mod ring;
 mod signal;
 mod stream;
 mod time;

@@ -36,11 +36,6 @@ impl Stream {
         }
     }
 
-    /// The socket.
-    pub(crate) fn socket(&self) -> &Arc<Descriptor> {
-        &self.socket
-    }
-
     /// Has reads and writes that wait ask every `tick` whether to go on.
     pub(crate) fn ask(
         &mut self,

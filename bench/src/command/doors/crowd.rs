@@ -9,11 +9,11 @@ use nearfield::{Collection, Metric};
 use super::Doors;
 use super::door::Door;
 use super::ingest::ROWS;
-use super::server::Server;
 use crate::Result;
 use crate::clock::micros;
 use crate::place::Place;
 use crate::report::{Cell, Table};
+use crate::server::Server;
 use crate::statistics::percentile;
 use crate::store;
 use crate::threads::join;
@@ -34,7 +34,8 @@ pub(super) fn measure(doors: &Doors, place: &Place, pool: &Pool) -> Result<Table
         "memory beyond the data, peak MiB",
     ];
     let mut table = Table::new("many connections", &columns);
-    for door in doors.door.iter().filter(|door| **door != Door::Embedded) {
+    let is_far = |door: &&Door| **door != Door::Embedded && !door.is_local();
+    for door in doors.door.iter().filter(is_far) {
         let server = Server::start(doors.program.as_deref(), &place.fresh("crowd")?)?;
         let database = door.connect(&server)?;
         let collection = database.create_collection("crowd", doors.dim, Metric::Euclidean)?;

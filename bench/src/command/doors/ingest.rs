@@ -6,11 +6,12 @@ use nearfield::{Collection, Database, Metric};
 
 use super::Doors;
 use super::door::Door;
-use super::server::Server;
+use super::owner::{self, Owner};
 use crate::Result;
 use crate::clock::process_cpu;
 use crate::place::Place;
 use crate::report::{Cell, Table};
+use crate::server::Server;
 use crate::store::{self, Engine};
 use crate::verify::{check_count, verify};
 use crate::workload::{Columns, Points, Pool};
@@ -78,6 +79,11 @@ fn leg(doors: &Doors, place: &Place, pool: &Pool, door: Door) -> Result<Leg> {
     if door == Door::Embedded {
         let database = store::open(&path, Engine::default())?;
         return ingest(doors, pool, &database, &|| Ok(0.0));
+    }
+    if door.is_local() {
+        let owner = Owner::start(&path)?;
+        let database = owner::connect(door, owner.socket())?;
+        return ingest(doors, pool, &database, &|| owner.cpu_seconds());
     }
     let server = Server::start(doors.program.as_deref(), &path)?;
     let database = door.connect(&server)?;

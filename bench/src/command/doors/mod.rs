@@ -1,13 +1,14 @@
-//! `doors`: what each network door adds to the embedded one, with the server in a process of its
-//! own.
+//! `doors`: what each door to another process adds to the embedded one.
 
+mod bare;
 mod busy;
 mod crowd;
 mod door;
 mod echo;
+mod guests;
 mod ingest;
+mod owner;
 mod search;
-mod server;
 
 use std::path::PathBuf;
 
@@ -15,9 +16,12 @@ use clap::Args;
 use nearfield::Durability;
 use serde::Serialize;
 
+pub(super) use bare::Child as BareChild;
 pub(super) use busy::Child as BusyChild;
 use door::Door;
 pub(super) use echo::Child as EchoChild;
+pub(super) use guests::Child as GuestChild;
+pub(super) use owner::Child as OwnerChild;
 
 use crate::Result;
 use crate::machine::Machine;
@@ -25,7 +29,7 @@ use crate::place::Place;
 use crate::report::Report;
 use crate::workload::Pool;
 
-/// What each network door adds to the embedded one
+/// What each door to another process adds to the embedded one
 #[derive(Args, Debug, Serialize)]
 pub(crate) struct Doors {
     /// The doors to open
@@ -75,9 +79,12 @@ impl Doors {
         );
         let pool = Pool::new(ingest::ROWS, self.dim, self.batch);
         report.push(ingest::measure(self, &place, &pool)?);
-        let (table, stages) = search::measure(self, &place, &pool)?;
-        report.push(table);
-        report.push(stages);
+        for table in search::measure(self, &place, &pool)? {
+            report.push(table);
+        }
+        if self.door.iter().any(|door| door.is_local()) {
+            report.push(guests::measure(self, &place)?);
+        }
         if self.idle + self.busy > 0 {
             report.push(crowd::measure(self, &place, &pool)?);
         }

@@ -1,19 +1,36 @@
 //! A guest: a service that stands on the owner of a store, in another process of this machine.
 
+mod answer;
+#[cfg(target_os = "linux")]
+mod memory;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_memory.rs"]
+mod memory;
 mod patience;
+#[cfg(target_os = "linux")]
+mod pieces;
 mod settings;
+#[cfg(target_os = "linux")]
+mod sleepers;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_sleepers.rs"]
+mod sleepers;
 mod sockets;
 mod watch;
 
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use nearfield_model::{Context, Error, ErrorKind, Request, Response, Result, Service};
+use nearfield_model::{
+    Context, Error, ErrorKind, Request, Reserved, Response, Result, Service, check_reserved,
+};
 
+use self::memory::Memory;
 use self::patience::Patience;
 use self::sockets::Sockets;
-use self::watch::Watch;
+use self::watch::{State, Watch};
 use crate::address;
 use crate::handshake::{Hello, Mode};
 use crate::peer::Peer;
@@ -33,6 +50,7 @@ pub struct Client {
     owner: Peer,
     watch: Watch,
     sockets: Sockets,
+    memory: Option<Memory>,
     next_call: AtomicU64,
 }
 
@@ -47,16 +65,27 @@ impl Client {
         let owner = Peer::of(&stream)?;
         let mut guest = [0; 16];
         fill_random(&mut guest)?;
-        let hello = Hello {
+        let state = Arc::new(State::default());
+        let shared = match settings.memory && HAS_MEMORY {
+            true => Some(Memory::make(Arc::clone(&state))?),
+            false => None,
+        };
+        let (memory, descriptor) = shared.unzip();
+        let mut hello = Hello {
             mode: Mode::Frames,
             guest,
             program: settings.program.clone(),
         };
-        let control = sockets::greet(stream, &hello, None)?;
-        let watch = Watch::start(Arc::clone(&control), owner.end())?;
+        if memory.is_some() {
+            hello.mode = Mode::Memory;
+        }
+        let descriptor = descriptor.as_ref().map(AsFd::as_fd);
+        let control = sockets::greet(stream, &hello, descriptor, settings.connect_timeout)?;
+        hello.mode = Mode::Frames;
         Ok(Client {
-            sockets: Sockets::new(socket, hello, watch.state()),
-            watch,
+            sockets: Sockets::new(socket, hello, Arc::clone(&state)),
+            watch: Watch::start(state, control, owner.end())?,
+            memory,
             settings,
             owner,
             next_call: AtomicU64::new(1),
@@ -94,11 +123,24 @@ impl Service for Client {
         }
         let patience = Patience::new(context, &request, self.settings.timeout);
         let call = self.next_call.fetch_add(1, Ordering::Relaxed);
-        let answered = self.sockets.call(context, &request, call, &patience);
+        let answered = match &self.memory {
+            Some(memory) => memory.call(context, &request, call, &patience),
+            None => self.sockets.call(context, &request, call, &patience),
+        };
         answered.map_err(|lost| match patience.end(&lost) {
             Some(error) => error,
             None => self.gone(),
         })?
+    }
+
+    fn reserve(&self, components: usize) -> Result<Box<dyn Reserved>> {
+        match &self.memory {
+            Some(memory) if self.is_alive() => memory.reserve(components),
+            _ => {
+                check_reserved(components)?;
+                Ok(Box::new(vec![0.0; components]))
+            }
+        }
     }
 }
 

@@ -13,7 +13,7 @@ const TICK: Duration = Duration::from_millis(100);
 const TICK_MIN: Duration = Duration::from_millis(1);
 
 /// When a caller stops waiting.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Patience {
     deadline: Option<Instant>,
     cancellation: Option<Cancellation>,

@@ -5,15 +5,17 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use nearfield_model::{Context, Error, ErrorKind, Request, Response, Result, Stage};
 
+use super::answer::receive;
 use super::patience::Patience;
 use super::watch::State;
 use crate::address;
-use crate::codec::{Fault, Gather, Raw, Source, decode_response, encode_request, verb_name};
+use crate::codec::{Gather, Source, encode_request};
 use crate::descriptor::Descriptor;
-use crate::frame::{REQUEST_HEAD_BYTES, RequestHead, ResponseHead};
+use crate::frame::{REQUEST_HEAD_BYTES, RequestHead};
 use crate::handshake::{self, Hello};
 use crate::stream::Stream;
 use crate::time::{between, now_ns};
@@ -42,6 +44,7 @@ pub(super) fn greet(
     stream: UnixStream,
     hello: &Hello,
     memory: Option<BorrowedFd<'_>>,
+    timeout: Duration,
 ) -> Result<Arc<Descriptor>> {
     let away = |error: io::Error| {
         Error::new(
@@ -49,8 +52,9 @@ pub(super) fn greet(
             format!("the owner of the store went away: {error}"),
         )
     };
+    // A socket takes no timeout of nothing.
     stream
-        .set_read_timeout(Some(handshake::TIMEOUT))
+        .set_read_timeout(Some(timeout.max(Duration::from_millis(1))))
         .map_err(away)?;
     hello.send(stream.as_fd(), memory).map_err(away)?;
     handshake::welcomed(&stream)?;
@@ -76,7 +80,7 @@ impl Sockets {
         call: u64,
         patience: &Patience,
     ) -> io::Result<Result<Response>> {
-        let mut connection = match self.take() {
+        let mut connection = match self.take(patience) {
             Ok(connection) => connection,
             Err(error) if error.kind() == ErrorKind::Unavailable => {
                 return Err(io::ErrorKind::ConnectionRefused.into());
@@ -124,12 +128,14 @@ impl Sockets {
         Ok(answered)
     }
 
-    fn take(&self) -> Result<Connection> {
+    fn take(&self, patience: &Patience) -> Result<Connection> {
         let idle = self.lock().pop();
         if let Some(connection) = idle {
             return Ok(connection);
         }
-        let socket = greet(address::connect(&self.path)?, &self.hello, None)?;
+        let timeout = patience.left().unwrap_or(handshake::TIMEOUT);
+        let timeout = timeout.min(handshake::TIMEOUT);
+        let socket = greet(address::connect(&self.path)?, &self.hello, None, timeout)?;
         self.state.add(&socket);
         Ok(Connection {
             source: Source::new(Stream::new(socket)),
@@ -147,65 +153,4 @@ impl Sockets {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Takes the response to a call.
-fn receive(
-    source: &mut Source<Stream>,
-    context: &Context,
-    call: u64,
-    verb: u8,
-) -> io::Result<Result<Response>> {
-    let waiting = now_ns();
-    source.wait()?;
-    let seen = now_ns();
-    let head = match ResponseHead::take(source) {
-        Ok(head) if head.call == call && head.verb == verb => head,
-        Ok(_) | Err(Fault::Malformed(_)) => return Err(io::ErrorKind::InvalidData.into()),
-        Err(Fault::Lost(error)) => return Err(error),
-    };
-    let answered = read_answer(source, &head)?;
-    tell_stages(&head, context, waiting, seen);
-    Ok(answered)
-}
-
-/// Reads what stands behind a head, to its end.
-pub(super) fn read_answer<R: Raw>(
-    source: &mut Source<R>,
-    head: &ResponseHead,
-) -> io::Result<Result<Response>> {
-    let read = if head.is_error {
-        read_error(source).map(Err)
-    } else {
-        decode_response(head.verb, source).map(Ok)
-    };
-    match read {
-        Ok(answered) => Ok(answered),
-        Err(Fault::Lost(error)) => Err(error),
-        Err(Fault::Malformed(error)) => {
-            if let Err(Fault::Lost(error)) = source.skip() {
-                return Err(error);
-            }
-            let verb = verb_name(head.verb).unwrap_or("call");
-            Ok(Err(Error::internal(format!(
-                "the owner's answer to a {verb} cannot be read: {error}"
-            ))))
-        }
-    }
-}
-
-fn read_error<R: Raw>(source: &mut Source<R>) -> Result<Error, Fault> {
-    let json = source.rest()?;
-    Ok(nearfield_model::codec::error_from_json(&json)?)
-}
-
-/// Adds where the time of a call went since it was sent.
-pub(super) fn tell_stages(head: &ResponseHead, context: &Context, waiting_ns: u64, seen_ns: u64) {
-    let waited = between(waiting_ns, seen_ns);
-    head.add_stages(&context.stages, waited);
-    let travelled = between(head.sent_ns, seen_ns).min(waited);
-    context.stages.add(Stage::Receive, travelled);
-    context
-        .stages
-        .add(Stage::ClientDecode, between(seen_ns, now_ns()));
 }

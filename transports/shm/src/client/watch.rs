@@ -2,20 +2,29 @@
 
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use nearfield_model::{Error, Result};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
-use rustix::net::Shutdown;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::{SendFlags, Shutdown};
 
+use super::sleepers::Sleepers;
 use crate::descriptor::Descriptor;
+use crate::signal::Signal;
+
+/// After the owner's end, waiters are woken again and again until none waits.
+const AGAIN: Duration = Duration::from_millis(1);
 
 /// What is known of the owner, and who waits for it.
 #[derive(Debug, Default)]
 pub(super) struct State {
     is_gone: AtomicBool,
+    control: Mutex<Option<Arc<Descriptor>>>,
     sockets: Mutex<Vec<Weak<Descriptor>>>,
+    /// Threads that sleep in shared memory.
+    pub(super) sleepers: Sleepers,
 }
 
 impl State {
@@ -25,7 +34,7 @@ impl State {
 
     /// Has a socket hung up when the owner is gone.
     pub(super) fn add(&self, socket: &Arc<Descriptor>) {
-        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sockets = lock(&self.sockets);
         sockets.retain(|socket| socket.strong_count() > 0);
         sockets.push(Arc::downgrade(socket));
         drop(sockets);
@@ -35,13 +44,28 @@ impl State {
         }
     }
 
-    fn end(&self) {
-        self.is_gone.store(true, Ordering::SeqCst);
-        let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
-        for socket in sockets.iter().filter_map(Weak::upgrade) {
-            hang_up(&socket);
+    /// Tells the owner that nobody waits for a call through shared memory any more.
+    pub(super) fn cancel(&self, call: u64) {
+        if let Some(control) = &*lock(&self.control) {
+            let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+            // An owner that does not read ends the call by its own deadline.
+            let _ = rustix::net::send(control.as_fd(), &call.to_le_bytes(), flags);
         }
     }
+
+    fn end(&self) {
+        self.is_gone.store(true, Ordering::SeqCst);
+        for socket in lock(&self.sockets).iter().filter_map(Weak::upgrade) {
+            hang_up(&socket);
+        }
+        while self.sleepers.wake() {
+            std::thread::sleep(AGAIN);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn hang_up(socket: &Descriptor) {
@@ -53,18 +77,20 @@ fn hang_up(socket: &Descriptor) {
 #[derive(Debug)]
 pub(super) struct Watch {
     state: Arc<State>,
-    stop: Arc<Descriptor>,
+    stop: Arc<Signal>,
     generation: u64,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Watch {
     /// Watches the other end of `control`, and what tells the end of its process.
-    pub(super) fn start(control: Arc<Descriptor>, end: Option<Descriptor>) -> Result<Watch> {
-        let no_watch = |error: std::io::Error| Error::internal(format!("no watch: {error}"));
-        let stop = eventfd(0, EventfdFlags::CLOEXEC).map_err(|error| no_watch(error.into()))?;
-        let stop = Arc::new(Descriptor::new(stop));
-        let state = Arc::new(State::default());
+    pub(super) fn start(
+        state: Arc<State>,
+        control: Arc<Descriptor>,
+        end: Option<Descriptor>,
+    ) -> Result<Watch> {
+        let stop = Arc::new(Signal::new()?);
+        *lock(&state.control) = Some(Arc::clone(&control));
         let (watched, stopped) = (Arc::clone(&state), Arc::clone(&stop));
         let thread = std::thread::Builder::new()
             .name("nearfield-watch".to_owned())
@@ -72,17 +98,13 @@ impl Watch {
                 wait_for_end(&control, end.as_ref(), &stopped);
                 watched.end();
             })
-            .map_err(no_watch)?;
+            .map_err(|error| Error::internal(format!("no thread: {error}")))?;
         Ok(Watch {
             generation: crate::fork::generation(),
             state,
             stop,
             thread: Some(thread),
         })
-    }
-
-    pub(super) fn state(&self) -> Arc<State> {
-        Arc::clone(&self.state)
     }
 
     /// Whether the owner is there, and this is the process that knows it.
@@ -98,15 +120,14 @@ impl Drop for Watch {
             std::mem::forget(self.thread.take());
             return;
         }
-        // The counter is far from full, so this does not fail.
-        let _ = rustix::io::write(self.stop.as_fd(), &1_u64.to_ne_bytes());
+        self.stop.send();
         // A watch that panicked watches no more; nothing waits for it.
         let _ended = self.thread.take().map(JoinHandle::join);
     }
 }
 
 /// Returns when the other end hung up, its process ended, or nobody wants to know any more.
-fn wait_for_end(control: &Descriptor, end: Option<&Descriptor>, stop: &Descriptor) {
+fn wait_for_end(control: &Descriptor, end: Option<&Descriptor>, stop: &Signal) {
     let mut polled = vec![
         PollFd::new(control, PollFlags::RDHUP),
         PollFd::new(stop, PollFlags::IN),

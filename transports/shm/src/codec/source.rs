@@ -97,11 +97,9 @@ impl<R: Raw> Source<R> {
         self.left = length;
     }
 
-    /// Forgets what was read ahead, and begins a message of `length` bytes elsewhere.
-    pub fn restart(&mut self, raw: R, length: usize) {
-        self.raw = raw;
-        (self.start, self.end) = (0, 0);
-        self.begin(length);
+    /// Forgets what was read ahead: the next message lies elsewhere.
+    pub fn clear(&mut self) {
+        (self.start, self.end, self.left) = (0, 0, 0);
     }
 
     /// Bytes of the message that are not taken yet.

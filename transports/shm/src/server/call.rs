@@ -3,10 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use nearfield_model::{Cancellation, Context, Error, ErrorKind, Response, Result, Stage, codec};
+use nearfield_model::{
+    Cancellation, Context, Error, ErrorKind, Request, Response, Result, Service, Stage, codec,
+};
 
 use super::guest::Guest;
-use super::shared::Shared;
 use crate::codec::{Fault, Gather, Place, Raw, Scratch, Source, decode_request, encode_response};
 use crate::frame::{RESPONSE_HEAD_BYTES, RequestHead, ResponseHead};
 use crate::time::{between, now_ns};
@@ -33,7 +34,9 @@ impl Desk {
 
 /// A call as it came in.
 pub(super) struct Call<'c> {
-    pub(super) shared: &'c Shared,
+    /// Whether the server takes it.
+    pub(super) entered: Result<()>,
+    pub(super) service: &'c dyn Service,
     pub(super) guest: &'c Guest,
     pub(super) head: RequestHead,
     /// When it was seen.
@@ -41,6 +44,9 @@ pub(super) struct Call<'c> {
     pub(super) cancellation: Cancellation,
     /// What reading it is called.
     pub(super) reading: Stage,
+    /// Whether somebody still waits for it. Asked once all is copied: who stopped waiting may have
+    /// changed what was read.
+    pub(super) is_wanted: &'c dyn Fn() -> bool,
 }
 
 impl Call<'_> {
@@ -102,10 +108,13 @@ impl Call<'_> {
         }
     }
 
-    fn run(&self, context: &Context, request: nearfield_model::Request<'_>) -> Result<Response> {
-        let _inside = self.shared.enter()?;
+    fn run(&self, context: &Context, request: Request<'_>) -> Result<Response> {
+        self.entered.clone()?;
+        if !(self.is_wanted)() {
+            self.cancellation.cancel();
+        }
         context.check()?;
-        let service = &*self.shared.service;
+        let service = self.service;
         catch_unwind(AssertUnwindSafe(|| service.call(context, request)))
             .unwrap_or_else(|_| Err(Error::internal("the call panicked in the owner's process")))
     }

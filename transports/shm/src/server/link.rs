@@ -2,12 +2,22 @@
 
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use nearfield_model::Cancellation;
-use rustix::net::Shutdown;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, Shutdown};
 
 use crate::descriptor::Descriptor;
+
+/// Wakes threads.
+struct Wake(Box<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Wake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Wake")
+    }
+}
 
 /// A connection that is watched.
 #[derive(Debug)]
@@ -16,16 +26,22 @@ pub(super) struct Link {
     pub(super) socket: Arc<Descriptor>,
     /// Tells the end of the guest's process.
     pub(super) end: Option<Descriptor>,
+    /// Whether the socket carries no frames, as they go through shared memory.
+    pub(super) has_memory: bool,
     is_over: AtomicBool,
+    /// Wakes threads that sleep elsewhere than at the socket.
+    wake: OnceLock<Wake>,
     /// Abandons the calls under way.
     cancellations: Mutex<Vec<(u64, Cancellation)>>,
 }
 
 impl Link {
-    pub(super) fn new(socket: Arc<Descriptor>, end: Option<Descriptor>) -> Self {
+    pub(super) fn new(socket: Arc<Descriptor>, end: Option<Descriptor>, has_memory: bool) -> Self {
         Link {
             socket,
             end,
+            has_memory,
+            wake: OnceLock::new(),
             is_over: AtomicBool::new(false),
             cancellations: Mutex::default(),
         }
@@ -44,6 +60,40 @@ impl Link {
         for (_, cancellation) in self.lock().iter() {
             cancellation.cancel();
         }
+        if let Some(Wake(wake)) = self.wake.get() {
+            wake();
+        }
+    }
+
+    /// Sets what wakes threads when the connection ends, once.
+    pub(super) fn at_end(&self, wake: impl Fn() + Send + Sync + 'static) {
+        let wake = self.wake.get_or_init(|| Wake(Box::new(wake)));
+        // The end may have come in between.
+        if self.is_over() {
+            wake.0();
+        }
+    }
+
+    /// Reads numbers of calls to abandon; false if that is not what comes.
+    pub(super) fn abandon_calls(&self) -> bool {
+        let mut words = [0; 8 * 64];
+        let read = rustix::net::recv(self.socket.as_fd(), &mut words[..], RecvFlags::DONTWAIT);
+        let count = match read {
+            Ok((count, _)) => count,
+            Err(Errno::AGAIN | Errno::INTR) => return true,
+            Err(_) => 0,
+        };
+        let (numbers, rest) = words[..count].as_chunks::<8>();
+        if numbers.is_empty() || !rest.is_empty() {
+            return false;
+        }
+        let calls = self.lock();
+        for number in numbers {
+            let number = u64::from_le_bytes(*number);
+            let its = calls.iter().filter(|(call, _)| *call == number);
+            its.for_each(|(_, cancellation)| cancellation.cancel());
+        }
+        true
     }
 
     /// Lets a call be abandoned until what is returned is dropped.

@@ -1,9 +1,15 @@
 //! The owner's side: answers the guests that connect to a socket.
 
 mod call;
+mod connection;
 mod frames;
 mod guest;
 mod link;
+#[cfg(target_os = "linux")]
+mod memory;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_memory.rs"]
+mod memory;
 mod settings;
 mod shared;
 mod watcher;

@@ -1,15 +1,15 @@
 //! One thread that waits for all that happens from outside: guests come, hang up, die.
 
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
+use super::connection;
 use super::link::Link;
 use super::shared::Shared;
-use super::{frames, shared};
 use crate::descriptor::Descriptor;
 
 /// Connections at once, at most; one more is hung up on.
@@ -60,8 +60,14 @@ fn links(shared: &Shared) -> Vec<Arc<Link>> {
     links.clone()
 }
 
-/// Watches a connection no longer.
-pub(super) fn remove(shared: &Shared, link: &Arc<Link>) {
+/// Ends a connection and watches it no longer.
+pub(super) fn end(shared: &Shared, link: &Arc<Link>) {
+    link.hang_up();
+    remove(shared, link);
+    shared.signal.send();
+}
+
+fn remove(shared: &Shared, link: &Arc<Link>) {
     let mut links = shared.links.lock().unwrap_or_else(PoisonError::into_inner);
     links.retain(|other| !Arc::ptr_eq(other, link));
 }
@@ -87,7 +93,12 @@ fn wait(shared: &Shared, listener: &Listener, links: &[Arc<Link>]) -> Happened {
         PollFd::new(&listener.socket, PollFlags::IN),
     ];
     for link in links {
-        polled.push(PollFd::new(&*link.socket, PollFlags::RDHUP));
+        // Through the socket of one that shares memory come numbers of calls to abandon.
+        let its = match link.has_memory {
+            true => PollFlags::RDHUP | PollFlags::IN,
+            false => PollFlags::RDHUP,
+        };
+        polled.push(PollFd::new(&*link.socket, its));
         // Where nothing tells the process's end, the socket is asked twice.
         polled.push(match &link.end {
             Some(end) => PollFd::new(end, PollFlags::IN),
@@ -100,16 +111,14 @@ fn wait(shared: &Shared, listener: &Listener, links: &[Arc<Link>]) -> Happened {
         Err(_) => std::thread::sleep(PAUSE),
     }
     shared.signal.clear();
-    let happened: Vec<bool> = polled
-        .iter()
-        .map(|polled| !polled.revents().is_empty())
-        .collect();
+    let ends = polled[2..].chunks(2).zip(links).map(|(pair, link)| {
+        let only_words = pair[0].revents() == PollFlags::IN && pair[1].revents().is_empty();
+        let is_quiet = pair.iter().all(|polled| polled.revents().is_empty());
+        !(is_quiet || link.has_memory && only_words && link.abandon_calls())
+    });
     Happened {
-        knocked: happened[1],
-        ends: happened[2..]
-            .chunks(2)
-            .map(|ends| ends.contains(&true))
-            .collect(),
+        knocked: !polled[1].revents().is_empty(),
+        ends: ends.collect(),
     }
 }
 
@@ -128,13 +137,9 @@ fn let_in(shared: &Arc<Shared>, listener: &Listener) -> bool {
         let serving = shared.add_thread();
         let spawned = std::thread::Builder::new()
             .name("nearfield-guest".to_owned())
-            .spawn(move || serve(&serving, stream));
+            .spawn(move || connection::serve(serving, Arc::new(Descriptor::new(stream))));
         if spawned.is_err() {
             return false;
         }
     }
-}
-
-fn serve(serving: &shared::Serving, stream: UnixStream) {
-    frames::serve(&serving.0, Arc::new(Descriptor::new(stream)));
 }
