@@ -7,6 +7,7 @@
 )]
 
 mod deny;
+mod python;
 mod run;
 mod test;
 mod tidy;
