@@ -28,6 +28,18 @@ const NEEDED: &[&str] = &[
 /// What the adapters adapt to; installed under the oldest Python alone.
 const FRAMEWORKS: &[&str] = &["langchain-core>=0.3", "llama-index-core>=0.12"];
 
+/// Compares the types with what is compiled.
+const STUBTEST: [&str; 8] = [
+    "-m",
+    "mypy.stubtest",
+    "nearfield._nearfield",
+    "--mypy-config-file",
+    "pyproject.toml",
+    "--allowlist",
+    "tests/stubtest_allowlist.txt",
+    "--ignore-unused-allowlist",
+];
+
 pub(crate) fn check() -> Result<String, String> {
     let pythons = interpreters();
     let Some((oldest, first)) = pythons.first_key_value() else {
@@ -79,7 +91,9 @@ fn of_pyenv(minor: u32) -> Vec<PathBuf> {
         let name = name.file_name();
         name.to_string_lossy().starts_with(&format!("3.{minor}."))
     });
-    of_minor.map(|name| name.path().join("bin/python3")).collect()
+    of_minor
+        .map(|name| name.path().join("bin/python3"))
+        .collect()
 }
 
 fn has_venv(python: &Path) -> bool {
@@ -102,7 +116,13 @@ fn make_venv(minor: u32, python: &Path) -> Result<PathBuf, String> {
 
 fn pip(venv: &Path, packages: &[&str]) -> Result<(), String> {
     let mut command = Command::new(venv);
-    command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    command.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]);
     run::succeed(command.args(packages)).map_err(|reason| format!("pip: {reason}"))
 }
 
@@ -129,7 +149,13 @@ fn build(venv: &Path) -> Result<PathBuf, String> {
 fn install(venv: &Path, wheel: &Path) -> Result<(), String> {
     let mut command = Command::new(venv);
     command
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ])
         .args(["--force-reinstall", "--no-deps"])
         .arg(wheel);
     run::succeed(command)
@@ -140,7 +166,7 @@ fn mypy(venv: &Path) -> Result<(), String> {
     let checks: [&[&str]; 3] = [
         &["-m", "mypy", "--strict", "python/nearfield"],
         &["-m", "mypy", "--strict", "tests/typed.py"],
-        &["-m", "mypy.stubtest", "nearfield._nearfield", "--mypy-config-file", "pyproject.toml"],
+        &STUBTEST,
     ];
     for words in checks {
         run::succeed(inside(venv).args(words)).map_err(|reason| format!("{words:?}: {reason}"))?;
@@ -154,7 +180,10 @@ fn pytest(venv: &Path, words: &[&str]) -> Result<(), String> {
     command
         .args(["-m", "pytest", "-q", "tests", "-p", "no:cacheprovider"])
         .args(words)
-        .env("NEARFIELD_PROGRAM", run::root().join("target/debug").join(program));
+        .env(
+            "NEARFIELD_PROGRAM",
+            run::root().join("target/debug").join(program),
+        );
     run::succeed(command).map_err(|reason| format!("pytest: {reason}"))
 }
 
