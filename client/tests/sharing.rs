@@ -184,7 +184,7 @@ fn a_stopped_owner_is_waited_for_until_the_deadline() {
     let pid = owner.id().to_string();
     assert!(error.message().contains(&pid), "{error}");
     // Another opener is told, too.
-    let mut other = Process::start(&path, "open");
+    let other = Process::start(&path, "open");
     let told = other.next().unwrap();
     assert!(told.contains(&pid) && told.contains("kill -CONT"), "{told}");
     // What it had been sent is answered once it goes on, and a retry gets that answer.
@@ -216,7 +216,7 @@ fn a_folder_that_takes_no_socket_is_opened_by_one_process() {
     std::fs::create_dir(path.join("socket")).unwrap();
     let db = open(&path);
     db.create_collection("docs", 2, Metric::Dot).unwrap();
-    let mut other = Process::start(&path, "open");
+    let other = Process::start(&path, "open");
     let told = other.next().unwrap();
     assert!(told.contains("does not share"), "{told}");
     assert!(told.contains("locked"), "{told}");
