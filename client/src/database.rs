@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use nearfield_engine::Options;
 use nearfield_model::{
-    Context, CreateCollection, DescribeCollection, DropCollection, ListCollections, Metric, Result,
-    Service, Verb,
+    Context, CreateCollection, DescribeCollection, DropCollection, ListCollections, Metric,
+    Request, Response, Result, Service, Verb,
 };
 
 use crate::collection::Collection;
@@ -204,13 +204,18 @@ impl Database {
         context: &mut Context,
         request: V,
     ) -> Result<V::Answer> {
+        self.send(context, request.into())?.try_into()
+    }
+
+    /// Sends a request whose verb is not known before the program runs.
+    ///
+    /// # Errors
+    /// As [`call_with`](Self::call_with).
+    pub fn send(&self, context: &mut Context, request: Request<'_>) -> Result<Response> {
         if context.request_id.is_none() {
             context.request_id = Some(self.shared.writer.next()?);
         }
-        self.shared
-            .service
-            .call(context, request.into())?
-            .try_into()
+        self.shared.service.call(context, request)
     }
 
     /// Makes a collection and opens it.

@@ -53,7 +53,7 @@ enum Command {
     Filtered(filtered::Filtered),
     /// Searches while points are removed, added again and updated at full speed
     Churn(churn::Churn),
-    /// One query per request through network doors on idle and busy cores, and many connections
+    /// What each door to another process adds to the embedded one
     Doors(doors::Doors),
     /// Peak memory per vector
     Memory(memory::Memory),
@@ -70,13 +70,19 @@ enum Command {
     /// Writes generated vectors to a .npy file
     Data(data::Data),
     #[command(hide = true)]
+    BareChild(doors::BareChild),
+    #[command(hide = true)]
     BusyChild(doors::BusyChild),
     #[command(hide = true)]
     EchoChild(doors::EchoChild),
     #[command(hide = true)]
     FailoverChild(failover::Child),
     #[command(hide = true)]
+    GuestChild(doors::GuestChild),
+    #[command(hide = true)]
     MemoryChild(memory::Child),
+    #[command(hide = true)]
+    OwnerChild(doors::OwnerChild),
     #[command(hide = true)]
     ReopenChild(reopen::Child),
 }
@@ -103,10 +109,13 @@ pub fn run(program: Program) -> Result<()> {
         Command::Bodies(command) => command.run()?,
         Command::Timing(command) => command.run()?,
         Command::Data(command) => return command.run(),
+        Command::BareChild(command) => return command.run(),
         Command::BusyChild(command) => return command.run(),
         Command::EchoChild(command) => return command.run(),
         Command::FailoverChild(command) => return command.run(),
+        Command::GuestChild(command) => return command.run(),
         Command::MemoryChild(command) => return command.run(),
+        Command::OwnerChild(command) => return command.run(),
         Command::ReopenChild(command) => return command.run(),
     };
     let text = if program.json {

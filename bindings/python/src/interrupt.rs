@@ -24,11 +24,21 @@ mod elsewhere {
 
 #[cfg(unix)]
 mod unix {
+    use std::cell::Cell;
     use std::ptr;
     use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
 
     use nearfield::{Cancellation, Context};
     use pyo3::prelude::*;
+
+    /// Between two looks at the handler before calls that are short as a rule.
+    const LOOK_PAUSE: Duration = Duration::from_millis(50);
+
+    thread_local! {
+        /// When the main thread last looked at the handler.
+        static LOOKED: Cell<Instant> = Cell::new(Instant::now());
+    }
 
     /// The thread that Python runs its handlers on.
     static MAIN_THREAD: AtomicUsize = AtomicUsize::new(0);
@@ -50,16 +60,21 @@ mod unix {
     }
 
     /// Lets an interrupt cancel the call of `context`, if this is the main thread; raises one that
-    /// came before. Calls that may be `long` look whether another handler was set meanwhile.
+    /// came before. Whether another handler was set meanwhile is looked at before calls that may
+    /// be `long`, and now and then.
     pub(crate) fn watch(py: Python<'_>, context: &mut Context, long: bool) -> PyResult<()> {
         // SAFETY: no precondition.
         let this = unsafe { libc::pthread_self() } as usize;
         if this != MAIN_THREAD.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if long {
-            stand_in_front();
-        }
+        LOOKED.with(|looked| {
+            let now = Instant::now();
+            if long || now.duration_since(looked.get()) > LOOK_PAUSE {
+                looked.set(now);
+                stand_in_front();
+            }
+        });
         let mut call = present();
         if call.is_some_and(Cancellation::is_cancelled) {
             call = Some(renew());

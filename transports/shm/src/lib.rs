@@ -11,6 +11,7 @@
 
 pub mod client;
 pub mod codec;
+pub mod echo;
 pub mod fork;
 pub mod server;
 
@@ -22,6 +23,8 @@ mod credentials;
 mod descriptor;
 mod frame;
 mod handshake;
+#[cfg(all(test, target_os = "linux"))]
+mod interleavings;
 #[cfg(target_os = "linux")]
 mod layout;
 mod peer;

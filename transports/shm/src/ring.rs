@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::layout::{ABANDONED, LOOKING, PENDING, SLEEPERS, SLOTS, Slot};
+use crate::time::now_ns;
 use crate::wait::Lookout;
 
 /// Words that two processes share, each named by its place.
@@ -38,6 +39,10 @@ pub(crate) trait Words {
     fn sleep(&self, at: usize, expected: u32, timeout: Option<Duration>);
     /// Wakes those who sleep at a word, at most so many.
     fn wake(&self, at: usize, count: u32);
+    /// The clock by which it is looked out.
+    fn now_ns(&self) -> u64 {
+        now_ns()
+    }
 }
 
 /// What an owner's thread finds.
@@ -117,10 +122,13 @@ impl Inbox {
         timeout: Option<Duration>,
     ) -> Taken {
         if let Some(Promise(())) = promise.or_else(|| self.promise(words)) {
-            let seen = lookout.look(|| match self.take(words) {
-                Taken::Nothing => None,
-                taken => Some(taken),
-            });
+            let seen = lookout.look_by(
+                || words.now_ns(),
+                || match self.take(words) {
+                    Taken::Nothing => None,
+                    taken => Some(taken),
+                },
+            );
             words.store(LOOKING, 0);
             self.is_looking.store(false, Ordering::SeqCst);
             if let Some(taken) = seen {
@@ -208,7 +216,7 @@ pub(crate) fn wait_for_answer(
     mut go_on: impl FnMut() -> bool,
 ) -> Option<u32> {
     let look = || Some(words.load(slot.answers())).filter(|answers| *answers != before);
-    if let Some(answers) = lookout.look(look) {
+    if let Some(answers) = lookout.look_by(|| words.now_ns(), look) {
         return Some(answers);
     }
     words.store(slot.waiting(), 1);

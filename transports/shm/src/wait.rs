@@ -25,7 +25,16 @@ pub(crate) struct Lookout {
 
 impl Lookout {
     /// Looks until `ready` gives something, for as long as it is worth.
-    pub(crate) fn look<T>(&mut self, mut ready: impl FnMut() -> Option<T>) -> Option<T> {
+    pub(crate) fn look<T>(&mut self, ready: impl FnMut() -> Option<T>) -> Option<T> {
+        self.look_by(now_ns, ready)
+    }
+
+    /// The same, by a clock of the caller's.
+    pub(crate) fn look_by<T>(
+        &mut self,
+        now_ns: impl Fn() -> u64,
+        mut ready: impl FnMut() -> Option<T>,
+    ) -> Option<T> {
         if let Some(ready) = ready() {
             return Some(ready);
         }

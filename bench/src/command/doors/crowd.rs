@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use nearfield::{Collection, Metric};
 
+use super::Doors;
 use super::door::Door;
-use super::{Doors, ROWS};
+use super::ingest::ROWS;
 use crate::Result;
 use crate::clock::micros;
 use crate::place::Place;
@@ -33,7 +34,8 @@ pub(super) fn measure(doors: &Doors, place: &Place, pool: &Pool) -> Result<Table
         "memory beyond the data, peak MiB",
     ];
     let mut table = Table::new("many connections", &columns);
-    for door in doors.door.iter().filter(|door| **door != Door::Embedded) {
+    let is_far = |door: &&Door| **door != Door::Embedded && !door.is_local();
+    for door in doors.door.iter().filter(is_far) {
         let server = Server::start(doors.program.as_deref(), &place.fresh("crowd")?)?;
         let database = door.connect(&server)?;
         let collection = database.create_collection("crowd", doors.dim, Metric::Euclidean)?;

@@ -1,10 +1,13 @@
-//! `doors`: network doors under conditions that `nearfield ladder` leaves out: cores that are busy,
-//! and many connections. The server is in a process of its own.
+//! `doors`: what each door to another process adds to the embedded one.
 
+mod bare;
 mod busy;
 mod crowd;
 mod door;
 mod echo;
+mod guests;
+mod ingest;
+mod owner;
 mod search;
 
 use std::path::PathBuf;
@@ -13,9 +16,12 @@ use clap::Args;
 use nearfield::Durability;
 use serde::Serialize;
 
+pub(super) use bare::Child as BareChild;
 pub(super) use busy::Child as BusyChild;
 use door::Door;
 pub(super) use echo::Child as EchoChild;
+pub(super) use guests::Child as GuestChild;
+pub(super) use owner::Child as OwnerChild;
 
 use crate::Result;
 use crate::machine::Machine;
@@ -23,12 +29,15 @@ use crate::place::Place;
 use crate::report::Report;
 use crate::workload::Pool;
 
-/// One query per request through network doors on idle and busy cores, and many connections
+/// What each door to another process adds to the embedded one
 #[derive(Args, Debug, Serialize)]
 pub(crate) struct Doors {
     /// The doors to open
     #[arg(long, value_delimiter = ',', default_values_t = Door::ALL)]
     door: Vec<Door>,
+    /// Vectors per leg of ingest, in collections of 15,000 so that no index is built meanwhile
+    #[arg(long, default_value_t = 300_000)]
+    vectors: usize,
     #[arg(long, default_value_t = 128)]
     dim: usize,
     #[arg(long, default_value_t = 1_000)]
@@ -57,13 +66,10 @@ pub(crate) struct Doors {
     path: Option<PathBuf>,
 }
 
-/// Points of a collection: fewer than an index is built for.
-const ROWS: usize = 15_000;
-
 impl Doors {
     pub(crate) fn run(&self) -> Result<Report> {
-        if self.dim == 0 || self.batch == 0 || self.rounds == 0 {
-            return Err("give at least one dimension, batch and round".into());
+        if self.vectors == 0 || self.dim == 0 || self.batch == 0 || self.rounds == 0 {
+            return Err("give at least one vector, dimension, batch and round".into());
         }
         let place = Place::make(self.path.as_deref())?;
         let mut report = Report::new(
@@ -71,10 +77,14 @@ impl Doors {
             Machine::describe(place.path()),
             serde_json::to_value(self)?,
         );
-        let pool = Pool::new(ROWS, self.dim, self.batch);
-        let (table, stages) = search::measure(self, &place, &pool)?;
-        report.push(table);
-        report.push(stages);
+        let pool = Pool::new(ingest::ROWS, self.dim, self.batch);
+        report.push(ingest::measure(self, &place, &pool)?);
+        for table in search::measure(self, &place, &pool)? {
+            report.push(table);
+        }
+        if self.door.iter().any(|door| door.is_local()) {
+            report.push(guests::measure(self, &place)?);
+        }
         if self.idle + self.busy > 0 {
             report.push(crowd::measure(self, &place, &pool)?);
         }

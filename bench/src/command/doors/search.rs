@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 
 use nearfield::{Context, Database, Metric, Search, Stage};
 
+use super::Doors;
+use super::bare::Bare;
 use super::busy::Busy;
 use super::door::Door;
 use super::echo::Echo;
-use super::{Doors, ROWS};
+use super::ingest::ROWS;
+use super::owner::{self, Owner};
 use crate::Result;
 use crate::clock::micros;
 use crate::place::Place;
@@ -47,10 +50,24 @@ struct Open {
     door: Door,
     database: Database,
     _server: Option<Server>,
+    _owner: Option<Owner>,
+    /// The primitive that the door stands on, if it leads to an owner.
+    bare: Option<Bare>,
     legs: [Vec<Leg>; 2],
+    /// What the primitive took, by condition and round.
+    bares: [Vec<Bares>; 2],
 }
 
-pub(super) fn measure(doors: &Doors, place: &Place, pool: &Pool) -> Result<(Table, Table)> {
+/// What bare round trips took, in microseconds.
+struct Bares {
+    /// Answered at once.
+    at_once: f64,
+    /// Answered after as long as the engine took, without that time: as long as a waiter has to
+    /// wait.
+    after_a_while: f64,
+}
+
+pub(super) fn measure(doors: &Doors, place: &Place, pool: &Pool) -> Result<[Table; 3]> {
     let mut open = Vec::new();
     for door in &doors.door {
         open.push(fill(doors, place, pool, *door)?);
@@ -71,12 +88,17 @@ pub(super) fn measure(doors: &Doors, place: &Place, pool: &Pool) -> Result<(Tabl
             }
             for turn in 0..open.len() {
                 let number = (turn + round) % open.len();
-                let leg = leg(&open[number].database, pool, doors.searches)?;
-                open[number].legs[condition].push(leg);
+                let open = &mut open[number];
+                let leg = leg(&open.database, pool, doors.searches)?;
+                if let Some(bare) = &mut open.bare {
+                    let bares = bares(bare, &leg, doors.searches)?;
+                    open.bares[condition].push(bares);
+                }
+                open.legs[condition].push(leg);
             }
         }
     }
-    Ok((latencies(&open, &echoes), stages(&open)))
+    Ok([latencies(&open, &echoes), above_bare(&open), stages(&open)])
 }
 
 /// The median of what one byte takes to another process and back.
@@ -85,13 +107,29 @@ fn p50(echo: &mut Echo, count: usize) -> Result<f64> {
     Ok(percentile(&echo.round_trips(count)?, 0.5))
 }
 
+fn bares(bare: &mut Bare, leg: &Leg, count: usize) -> Result<Bares> {
+    let mut p50 = |hold| -> Result<f64> {
+        bare.round_trips(WARM, hold)?;
+        Ok(percentile(&bare.round_trips(count, hold)?, 0.5))
+    };
+    let engine = Duration::from_secs_f64(percentile(&leg.engine, 0.5) / 1e6);
+    Ok(Bares {
+        at_once: p50(Duration::ZERO)?,
+        after_a_while: p50(engine)?,
+    })
+}
+
 fn fill(doors: &Doors, place: &Place, pool: &Pool, door: Door) -> Result<Open> {
     let path = place.fresh(&format!("searched-{door}"))?;
-    let (database, server) = if door == Door::Embedded {
-        (store::open(&path, Engine::default())?, None)
+    let (mut server, mut owner, mut bare) = (None, None, None);
+    let database = if door == Door::Embedded {
+        store::open(&path, Engine::default())?
+    } else if door.is_local() {
+        bare = Some(Bare::start(door, place.path())?);
+        let owner = owner.insert(Owner::start(&path)?);
+        owner::connect(door, owner.socket())?
     } else {
-        let server = Server::start(doors.program.as_deref(), &path)?;
-        (door.connect(&server)?, Some(server))
+        door.connect(server.insert(Server::start(doors.program.as_deref(), &path)?))?
     };
     let collection = database.create_collection(COLLECTION, doors.dim, Metric::Euclidean)?;
     let columns = Columns::all(Points::default(), ROWS, doors.batch)?;
@@ -100,7 +138,10 @@ fn fill(doors: &Doors, place: &Place, pool: &Pool, door: Door) -> Result<Open> {
         door,
         database,
         _server: server,
+        _owner: owner,
+        bare,
         legs: [Vec::new(), Vec::new()],
+        bares: [Vec::new(), Vec::new()],
     })
 }
 
@@ -172,16 +213,56 @@ fn latencies(open: &[Open], echoes: &[Echoes; 2]) -> Table {
             let between = beyond()
                 .zip(&echo.apart)
                 .map(|(beyond, echo)| beyond - echo);
-            let has_wire = door.door != Door::Embedded;
+            let has_wire = door.door != Door::Embedded && !door.door.is_local();
             table.row(vec![
                 name.into(),
                 door.door.to_string().into(),
                 Cell::spread(over(|leg| &leg.totals, 0.5)),
                 Cell::spread(over(|leg| &leg.totals, 0.99)),
                 Cell::spread(over(|leg| &leg.engine, 0.5)),
-                Cell::spread(beyond().filter(|_| has_wire)),
+                Cell::spread(beyond().filter(|_| door.door != Door::Embedded)),
                 Cell::spread(above.filter(|_| has_wire)),
                 Cell::spread(between.filter(|_| has_wire)),
+            ]);
+        }
+    }
+    table
+}
+
+/// The doors to an owner, next to the primitives that they stand on, with the same waiting.
+fn above_bare(open: &[Open]) -> Table {
+    let columns = [
+        "cores",
+        "door",
+        "beyond the engine p50 us",
+        "bare, answered at once us",
+        "bare, answered when the engine would us",
+        "above the first us",
+        "above the second us",
+    ];
+    let mut table = Table::new("one query to an owner, next to a bare round trip", &columns);
+    for (condition, name) in ["idle", "busy"].into_iter().enumerate() {
+        for door in open.iter().filter(|door| door.bare.is_some()) {
+            let beyond = || {
+                let legs = door.legs[condition].iter();
+                legs.map(|leg| percentile(&leg.beyond, 0.5))
+            };
+            let bares = || door.bares[condition].iter();
+            let above = |of: fn(&Bares) -> f64| {
+                Cell::spread(
+                    beyond()
+                        .zip(bares())
+                        .map(move |(beyond, bare)| beyond - of(bare)),
+                )
+            };
+            table.row(vec![
+                name.into(),
+                door.door.to_string().into(),
+                Cell::spread(beyond()),
+                Cell::spread(bares().map(|bare| bare.at_once)),
+                Cell::spread(bares().map(|bare| bare.after_a_while)),
+                above(|bare| bare.at_once),
+                above(|bare| bare.after_a_while),
             ]);
         }
     }

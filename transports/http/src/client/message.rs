@@ -27,7 +27,7 @@ impl Lines {
             "host: {}\r\nuser-agent: nearfield/{}\r\naccept: {}\r\n",
             target.authority,
             env!("CARGO_PKG_VERSION"),
-            settings.format.media_type(),
+            accepted(settings.format),
         );
         if let Some(key) = &settings.api_key {
             common.push_str("authorization: Bearer ");
@@ -47,6 +47,15 @@ impl Lines {
 
     fn bytes_max(&self) -> usize {
         self.prefix.len() + self.common.len() + CALL_BYTES_MAX
+    }
+}
+
+/// What a client reads. Metadata comes as text, which it has to become anyway, and which keeps
+/// every digit.
+fn accepted(format: Format) -> &'static str {
+    match format {
+        Format::Json => format.media_type(),
+        Format::MessagePack => "application/msgpack;metadata=json",
     }
 }
 

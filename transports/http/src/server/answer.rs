@@ -42,8 +42,8 @@ fn told(stages: &StageClock) -> &'static [Stage] {
 
 /// Bytes with what they hold of the budget.
 struct Held {
-    bytes: Vec<u8>,
-    _share: Option<Share>,
+    bytes: Bytes,
+    _share: Share,
 }
 
 impl AsRef<[u8]> for Held {
@@ -96,15 +96,19 @@ impl http_body::Body for Body {
 pub(crate) fn respond(
     status: StatusCode,
     media_type: &'static str,
-    bytes: Vec<u8>,
+    bytes: impl Into<Bytes>,
     share: Option<Share>,
     stages: &StageClock,
 ) -> Response<Body> {
-    let held = Held {
-        bytes,
-        _share: share,
+    let bytes = bytes.into();
+    let bytes = match share {
+        Some(share) => Bytes::from_owner(Held {
+            bytes,
+            _share: share,
+        }),
+        None => bytes,
     };
-    let body = (!held.bytes.is_empty()).then(|| Bytes::from_owner(held));
+    let body = Some(bytes).filter(|bytes| !bytes.is_empty());
     let mut response = Response::new(Body::Whole(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 use nearfield_model::{
@@ -16,16 +17,28 @@ use nearfield_shm::server::{self, Server};
 #[derive(Debug, Default)]
 pub(crate) struct Fake {
     pub(crate) values: Mutex<Vec<f32>>,
-    pub(crate) calls: std::sync::atomic::AtomicU64,
+    pub(crate) calls: AtomicU64,
+    /// How long an upsert looks at its batch.
+    pub(crate) pause_us: AtomicU64,
+    /// Batches that changed while they were looked at.
+    pub(crate) unstable: AtomicU64,
 }
 
 impl Service for Fake {
     fn call(&self, context: &Context, request: Request<'_>) -> Result<Response> {
-        self.calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        self.calls.fetch_add(1, SeqCst);
         request.check()?;
         match request {
             Request::Upsert(upsert) => {
-                *self.values.lock().unwrap() = upsert.batch.values.to_vec();
+                let first = upsert.batch.clone().into_owned();
+                std::thread::sleep(Duration::from_micros(self.pause_us.load(SeqCst)));
+                // Compared by their bits: a component may be no number.
+                let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+                let is_same = bits(&first.values) == bits(&upsert.batch.values)
+                    && first.ids == upsert.batch.ids
+                    && first.metadata == upsert.batch.metadata;
+                self.unstable.fetch_add(u64::from(!is_same), SeqCst);
+                *self.values.lock().unwrap() = first.values.into_owned();
                 let upserted = upsert.batch.len() as u64;
                 let sequence = context.request_id.map_or(0, |id| id.number);
                 Ok(Response::Upsert(Upserted { upserted, sequence }))
@@ -55,7 +68,7 @@ impl Service for Fake {
                 }))
             }
             Request::Count(_) => Ok(Response::Count(Counted {
-                count: self.calls.load(std::sync::atomic::Ordering::SeqCst),
+                count: self.calls.load(SeqCst),
             })),
             Request::Compact(_) => panic!("the fake panics here on purpose"),
             _ => Err(Error::invalid("the fake knows no such request")),
