@@ -21,46 +21,55 @@ use crate::random::Random;
 #[derive(Args, Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Shape {
     /// Seed of everything that is generated
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = Shape::default().seed)]
     pub(crate) seed: u64,
     /// Clusters
-    #[arg(long, default_value_t = 40)]
+    #[arg(long, default_value_t = Shape::default().clusters)]
     pub(crate) clusters: usize,
     /// How uneven the clusters' sizes are; 0 makes them even
-    #[arg(long, default_value_t = 0.5)]
+    #[arg(long, default_value_t = Shape::default().exponent)]
     pub(crate) exponent: f64,
     /// Dimensions of the space that the centres lie in
-    #[arg(long, default_value_t = 24)]
+    #[arg(long, default_value_t = Shape::default().centre_dimensions)]
     pub(crate) centre_dimensions: usize,
     /// Dimensions of a cluster
-    #[arg(long, default_value_t = 80)]
+    #[arg(long, default_value_t = Shape::default().sheet_dimensions)]
     pub(crate) sheet_dimensions: usize,
     /// How fast the lengths of a cluster's directions fall
-    #[arg(long, default_value_t = 0.45)]
+    #[arg(long, default_value_t = Shape::default().decay)]
     pub(crate) decay: f64,
     /// Width of a cluster, where the distance of centres is 1
-    #[arg(long, default_value_t = 1.4)]
+    #[arg(long, default_value_t = Shape::default().spread)]
     pub(crate) spread: f64,
     /// How much the clusters' widths differ
-    #[arg(long, default_value_t = 0.15)]
+    #[arg(long, default_value_t = Shape::default().width_deviation)]
     pub(crate) width_deviation: f64,
     /// How much rows differ in how far they stray from their centre
-    #[arg(long, default_value_t = 0.2)]
+    #[arg(long, default_value_t = Shape::default().row_deviation)]
     pub(crate) row_deviation: f64,
     /// Width of the noise in all dimensions
-    #[arg(long, default_value_t = 0.4)]
+    #[arg(long, default_value_t = Shape::default().noise)]
     pub(crate) noise: f64,
     /// Whether components are whole numbers from 0 to 255, many of them 0
-    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    #[arg(long, default_value_t = Shape::default().descriptor, action = clap::ArgAction::Set)]
     pub(crate) descriptor: bool,
 }
 
-#[cfg(test)]
 impl Default for Shape {
     fn default() -> Shape {
-        use clap::FromArgMatches;
-        let command = Shape::augment_args(clap::Command::new("test"));
-        Shape::from_arg_matches(&command.get_matches_from(["test"])).unwrap()
+        Shape {
+            seed: 1,
+            clusters: 40,
+            exponent: 0.5,
+            centre_dimensions: 24,
+            sheet_dimensions: 80,
+            decay: 0.45,
+            spread: 1.4,
+            width_deviation: 0.15,
+            row_deviation: 0.2,
+            noise: 0.4,
+            descriptor: true,
+        }
     }
 }
 

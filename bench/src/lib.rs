@@ -9,6 +9,7 @@ mod cores;
 mod data;
 mod disk;
 mod ground;
+mod ladder;
 mod limit;
 mod load;
 mod machine;
@@ -20,6 +21,7 @@ mod report;
 mod resident;
 mod rows;
 mod searches;
+mod server;
 mod set;
 mod statistics;
 mod store;
@@ -29,6 +31,7 @@ mod wait;
 mod workload;
 
 pub use command::{Program, run};
+pub use ladder::{Climb, Door, Fault, Figure, Guess, Ladder, NotRun, Op, Progress, Row, Story};
 
 /// What goes wrong here ends the program with a message.
 pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;

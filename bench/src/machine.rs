@@ -41,15 +41,39 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// When it was described.
+    pub(crate) fn date(&self) -> &str {
+        &self.date
+    }
+
+    /// Processor and cores.
+    pub(crate) fn short(&self) -> String {
+        format!("{} cores, {}", self.cores, self.processor)
+    }
+
+    /// What there is to know, by name.
+    pub(crate) fn lines(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("date", self.date.clone()),
+            ("processor", format!("{} x {}", self.cores, self.processor)),
+            ("kernel", self.kernel.to_owned()),
+            ("memory", format!("{:.1} GiB", self.memory_gib)),
+            ("file system", self.file_system.clone()),
+            ("system", format!("{}, {}", self.system, self.rustc)),
+            ("load before", self.load_before.clone()),
+        ]
+    }
+}
+
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "date         {}", self.date)?;
-        writeln!(f, "processor    {} x {}", self.cores, self.processor)?;
-        writeln!(f, "kernel       {}", self.kernel)?;
-        writeln!(f, "memory       {:.1} GiB", self.memory_gib)?;
-        writeln!(f, "file system  {}", self.file_system)?;
-        writeln!(f, "system       {}, {}", self.system, self.rustc)?;
-        write!(f, "load before  {}", self.load_before)
+        let lines = self.lines();
+        for (at, (name, value)) in lines.iter().enumerate() {
+            let end = if at + 1 < lines.len() { "\n" } else { "" };
+            write!(f, "{name:<12} {value}{end}")?;
+        }
+        Ok(())
     }
 }
 

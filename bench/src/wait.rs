@@ -45,6 +45,12 @@ pub(crate) struct Patience {
     stall: f64,
 }
 
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience { stall: 30.0 }
+    }
+}
+
 impl Patience {
     /// The arguments that give another process the same.
     pub(crate) fn arguments(&self) -> [String; 2] {

@@ -1,7 +1,10 @@
 //! The commands, and what is common to all of them.
 
-use clap::builder::FalseyValueParser;
+use std::path::PathBuf;
+
+use clap::ArgAction;
 use clap::builder::styling::{AnsiColor, Styles};
+use clap::builder::{FalseyValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 
 use crate::failure::Outcome;
@@ -25,6 +28,30 @@ nearfield stores vectors with ids and metadata, and finds the nearest ones.
 
 `nearfield help` lists all commands, `nearfield help import` explains one.
 ";
+
+/// Where an answer as JSON goes; `ladder` writes its own to a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum JsonTo {
+    /// There is none.
+    Nowhere,
+    /// To stdout.
+    Stdout,
+    /// To a file.
+    File(PathBuf),
+}
+
+impl JsonTo {
+    fn of_flag(is_set: bool) -> Self {
+        match is_set {
+            true => JsonTo::Stdout,
+            false => JsonTo::Nowhere,
+        }
+    }
+
+    pub(crate) fn is_stdout(&self) -> bool {
+        *self == JsonTo::Stdout
+    }
+}
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -51,9 +78,10 @@ pub(crate) struct Arguments {
         global = true,
         env = "NEARFIELD_JSON",
         hide_env_values = true,
-        value_parser = FalseyValueParser::new()
+        action = ArgAction::SetTrue,
+        value_parser = FalseyValueParser::new().map(JsonTo::of_flag)
     )]
-    pub(crate) json: bool,
+    pub(crate) json: JsonTo,
 
     /// Refuse what would take more memory than this, such as 512MiB or 2GiB; the page cache does
     /// not count
@@ -78,6 +106,7 @@ pub(crate) enum Command {
     Import(crate::import::Import),
     Search(crate::search::Search),
     Serve(crate::serve::Serve),
+    Ladder(crate::ladder::Ladder),
     Get(crate::get::Get),
     Count(crate::count::Count),
     Delete(crate::delete::Delete),
@@ -102,6 +131,7 @@ impl Command {
             Command::Import(command) => command.run(output),
             Command::Search(command) => command.run(output),
             Command::Serve(command) => command.run(output),
+            Command::Ladder(command) => command.run(output),
             Command::Get(command) => command.run(output),
             Command::Count(command) => command.run(output),
             Command::Delete(command) => command.run(output),

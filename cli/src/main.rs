@@ -18,6 +18,7 @@ mod import;
 mod info;
 mod interrupt;
 mod key;
+mod ladder;
 mod list;
 mod participants;
 mod restore;
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
     if let Some(bytes) = arguments.memory_budget {
         budget::set(bytes);
     }
-    let output = Output::to_stdout(arguments.json);
+    let output = Output::to_stdout(arguments.json.is_stdout());
     let outcome = match arguments.command {
         Some(command) => command.run(output),
         None => output
@@ -58,7 +59,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            failure.report(arguments.json, stderr_takes_colours());
+            failure.report(arguments.json.is_stdout(), stderr_takes_colours());
             ExitCode::from(failure.code())
         }
     }

@@ -7,6 +7,8 @@ mod python;
 #[path = "common/served.rs"]
 mod served;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
 
 use crate::python::{environment, run};
@@ -16,6 +18,34 @@ use crate::served::Served;
 /// are described.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
                       response_schema_conformance";
+
+/// The verbs whose examples find what they work on.
+const ANSWERED: [&str; 11] = [
+    "list_collections",
+    "create_collection",
+    "upsert",
+    "get",
+    "delete",
+    "update_metadata",
+    "search",
+    "scan",
+    "count",
+    "flush",
+    "compact",
+];
+
+fn get(server: &Served, path: &str) -> String {
+    let address = server.url().trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
 
 #[test]
 fn answers_are_as_described() {
@@ -42,4 +72,10 @@ fn answers_are_as_described() {
         said.contains("Fuzzing") && !said.contains("Failures"),
         "{said}"
     );
+    // The examples of the description are answered well, one after the other.
+    let metrics = get(&server, "/metrics");
+    for verb in ANSWERED {
+        let answered = format!("door=\"http\",verb=\"{verb}\",outcome=\"ok\"}}");
+        assert!(metrics.contains(&answered), "{verb}: {metrics}");
+    }
 }

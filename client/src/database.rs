@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use nearfield_engine::Options;
 use nearfield_model::{
-    Context, CreateCollection, DescribeCollection, DropCollection, ListCollections, Metric, Result,
-    Service, Verb,
+    Context, CreateCollection, DescribeCollection, DropCollection, ListCollections, Metric, Request,
+    Response, Result, Service, Verb,
 };
 
 use crate::collection::Collection;
 use crate::embedded;
+use crate::measure;
 #[cfg(feature = "shm")]
 use crate::participants::Participants;
 #[cfg(any(feature = "http", feature = "grpc"))]
@@ -78,6 +79,19 @@ impl Builder {
         }
     }
 
+    /// The target, as it was given.
+    pub(crate) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The same settings for another target.
+    pub(crate) fn with_target(&self, target: &str) -> Self {
+        Builder {
+            target: target.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// Changes options of the engine in this process; servers and owners of paths have their own.
     /// [`share`](Self::share) decides about `Options::shared`.
     pub fn options(mut self, change: impl FnOnce(&mut Options)) -> Self {
@@ -120,6 +134,9 @@ impl Builder {
     /// # Errors
     /// As [`connect`].
     pub fn open(self) -> Result<Database> {
+        if let Some(measured) = measure::open(&self)? {
+            return Database::over(measured);
+        }
         Database::over(match Scheme::parse(&self.target)? {
             #[cfg(feature = "shm")]
             Scheme::Path(path) => {
@@ -223,13 +240,18 @@ impl Database {
         context: &mut Context,
         request: V,
     ) -> Result<V::Answer> {
+        self.send(context, request.into())?.try_into()
+    }
+
+    /// Sends a request whose verb is not known before the program runs.
+    ///
+    /// # Errors
+    /// As [`call_with`](Self::call_with).
+    pub fn send(&self, context: &mut Context, request: Request<'_>) -> Result<Response> {
         if context.request_id.is_none() {
             context.request_id = Some(self.shared.writer.next()?);
         }
-        self.shared
-            .service
-            .call(context, request.into())?
-            .try_into()
+        self.shared.service.call(context, request)
     }
 
     /// Makes a collection and opens it.

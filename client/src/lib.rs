@@ -37,6 +37,7 @@ mod embedded;
 mod entrance;
 #[cfg(feature = "shm")]
 mod guest;
+mod measure;
 #[cfg(feature = "shm")]
 mod network_folder;
 #[cfg(feature = "shm")]

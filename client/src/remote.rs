@@ -33,6 +33,9 @@ pub struct Remote {
     /// A file of certificates (PEM) of the authorities to trust, in place of those that the
     /// platform trusts.
     pub ca_file: Option<PathBuf>,
+    /// Whether client and server run on one machine, so that its clock tells how long bytes are on
+    /// their way ([`Stage::Send`](crate::Stage), `Receive`); false unless said otherwise.
+    pub shares_clock: bool,
 }
 
 impl Default for Remote {
@@ -46,6 +49,7 @@ impl Default for Remote {
             keep_alive: true,
             connections_max: 128,
             ca_file: None,
+            shares_clock: false,
         }
     }
 }
@@ -62,6 +66,7 @@ impl fmt::Debug for Remote {
             .field("keep_alive", &self.keep_alive)
             .field("connections_max", &self.connections_max)
             .field("ca_file", &self.ca_file)
+            .field("shares_clock", &self.shares_clock)
             .finish()
     }
 }
@@ -82,6 +87,7 @@ pub(crate) fn open_http(url: &str, remote: Remote) -> Result<Arc<dyn Service>> {
     settings.keep_alive = remote.keep_alive;
     settings.connections_max = remote.connections_max;
     settings.ca_file = remote.ca_file;
+    settings.shares_clock = remote.shares_clock;
     Ok(Arc::new(Client::connect(url, settings)?))
 }
 
@@ -101,6 +107,7 @@ pub(crate) fn open_grpc(url: &str, remote: Remote) -> Result<Arc<dyn Service>> {
         api_key: remote.api_key,
         retries: retries_within(remote.retry_timeout),
         tls_roots: tls_roots.transpose()?,
+        shares_clock: remote.shares_clock,
         ..Settings::default()
     };
     // A wrong address or key shows here, and without many tries.

@@ -75,9 +75,8 @@ impl Signal {
         (writes, pieces): (u64, u64),
         delay: Option<Duration>,
     ) -> Option<(u64, u64)> {
-        let goes_on = |state: &State| {
-            state.pieces == pieces && self.writes.load(Ordering::SeqCst) == writes
-        };
+        let goes_on =
+            |state: &State| state.pieces == pieces && self.writes.load(Ordering::SeqCst) == writes;
         self.wait_while(goes_on, delay)
     }
 

@@ -20,6 +20,7 @@ mod observer;
 #[cfg(feature = "schema")]
 mod schema;
 mod service;
+mod stamp;
 mod timing;
 mod value;
 mod vectors;
@@ -34,6 +35,7 @@ pub use metric::Metric;
 pub use observer::{Observation, Observer};
 pub use request::*;
 pub use service::{Reserved, Service, check_reserved};
+pub use stamp::Stamp;
 pub use timing::server_timing;
 pub use value::{Number, Time, Value, ValueRef};
 pub use vectors::Vectors;

@@ -26,6 +26,16 @@ pub enum nf_metric {
     NF_EUCLIDEAN = 2,
 }
 
+impl nf_metric {
+    pub(crate) fn of(metric: Metric) -> nf_metric {
+        match metric {
+            Metric::Cosine => nf_metric::NF_COSINE,
+            Metric::Dot => nf_metric::NF_DOT,
+            Metric::Euclidean => nf_metric::NF_EUCLIDEAN,
+        }
+    }
+}
+
 /// How components are stored.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +44,15 @@ pub enum nf_storage {
     NF_F32 = 0,
     /// Rounded to 16-bit floats; components beyond 65,504 are refused.
     NF_F16 = 1,
+}
+
+impl nf_storage {
+    pub(crate) fn of(storage: Storage) -> nf_storage {
+        match storage {
+            Storage::F32 => nf_storage::NF_F32,
+            Storage::F16 => nf_storage::NF_F16,
+        }
+    }
 }
 
 /// How durable a write is when the call returns.

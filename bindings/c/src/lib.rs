@@ -15,11 +15,18 @@
 )]
 #![allow(unreachable_pub, reason = "what is public is reached from C")]
 
+mod change;
 mod collection;
 mod database;
 mod handle;
 mod ids;
 mod memory;
+mod names;
+mod read;
+mod reservation;
+mod results;
 mod search;
+mod state;
 mod status;
+mod text;
 mod upsert;

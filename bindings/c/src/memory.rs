@@ -208,10 +208,7 @@ pub(crate) unsafe fn options<T: Grows>(start: *const T) -> Result<Option<T>> {
     // SAFETY: the first member is the size.
     let size = unsafe { start.cast::<usize>().read() };
     if size < size_of::<usize>() || size > OPTIONS_BYTES_MAX {
-        return Err(Error::invalid(format!(
-            "the member size is {size}; start from the _INIT macro, which sets it"
-        ))
-        .in_field(T::NAME));
+        return Err(wrong_size(size, T::NAME));
     }
     // SAFETY: the caller's promise.
     let given = unsafe { std::slice::from_raw_parts(start.cast::<u8>(), size) };
@@ -229,6 +226,35 @@ pub(crate) unsafe fn options<T: Grows>(start: *const T) -> Result<Option<T>> {
         std::ptr::copy_nonoverlapping(known.as_ptr(), value.as_mut_ptr().cast(), known.len());
         Ok(Some(value.assume_init()))
     }
+}
+
+/// Copies a value into a structure of the caller's that starts with its size, as far as it reaches.
+///
+/// # Safety
+/// If `place` is neither NULL nor misaligned, a size can be read there, and so many bytes written;
+/// a `T` is `repr(C)`, starts with its size, and has no bytes without a value.
+pub(crate) unsafe fn fill<T>(place: *mut T, value: &T, field: &'static str) -> Result<()> {
+    check(place, 1, field)?;
+    // SAFETY: the first member is the size.
+    let size = unsafe { place.cast::<usize>().read() };
+    if size < size_of::<usize>() || size > OPTIONS_BYTES_MAX {
+        return Err(wrong_size(size, field));
+    }
+    let head = size_of::<usize>();
+    let rest = size.min(size_of::<T>()) - head;
+    // SAFETY: within what both have; the size itself stays as the caller set it.
+    unsafe {
+        let from = std::ptr::from_ref(value).cast::<u8>().add(head);
+        std::ptr::copy_nonoverlapping(from, place.cast::<u8>().add(head), rest);
+    }
+    Ok(())
+}
+
+fn wrong_size(size: usize, field: &'static str) -> Error {
+    Error::invalid(format!(
+        "the member size is {size}; start from the _INIT macro, which sets it"
+    ))
+    .in_field(field)
 }
 
 /// More than any structure of options has, so that a size that was not set is noticed.

@@ -3,11 +3,12 @@
 use std::ffi::c_char;
 use std::time::Duration;
 
-use client::{Context, Error, ErrorKind, Filter, Found, Hit, Id, Result, Vectors};
+use client::{Context, Filter, Found, Id, Result, Vectors};
 
 use crate::collection::nf_collection;
-use crate::handle::find;
-use crate::memory::{self, Grows, matrix, slice_mut, text_or_none};
+use crate::handle::{self, find};
+use crate::memory::{self, Grows, matrix, out, slice_mut, text_or_none};
+use crate::results::{nf_results, refuse_texts};
 use crate::status::{guard, nf_status};
 
 /// Settings of searches. Start from NF_SEARCH_OPTIONS_INIT.
@@ -82,13 +83,7 @@ pub unsafe extern "C" fn nf_search_into(
         };
         // SAFETY: as above.
         let found = unsafe { search(collection, queries, dimension, options) }?;
-        if let Some(hit) = found.results.iter().flatten().find(|hit| !has_number(hit)) {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("the id {} of a hit is no number; use nf_search", hit.id),
-            )
-            .in_field("ids"));
-        }
+        refuse_texts(&found.results)?;
         for (query, hits) in found.results.iter().enumerate() {
             let first = query * limit;
             let places = ids[first..].iter_mut().zip(&mut scores[first..]);
@@ -105,8 +100,34 @@ pub unsafe extern "C" fn nf_search_into(
     })
 }
 
-fn has_number(hit: &Hit) -> bool {
-    matches!(hit.id, Id::U64(_))
+/// Finds the points nearest to each of `count` query vectors: the nearest first, ties by id.
+///
+/// `vectors` has `count` rows (1 to 10,000) of `dimension` components. `options` may be NULL.
+/// `results` receives the handle: a list of hits per query vector.
+///
+/// Errors: NF_INVALID_ARGUMENT for vectors of another dimension or components that are not finite
+/// (nf_last_error_row() tells the query), and for a filter that cannot be read; NF_TOO_LARGE for
+/// more than 1,000,000 hits over all queries; NF_NOT_FOUND if the collection was dropped.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nf_search(
+    collection: *mut nf_collection,
+    vectors: *const f32,
+    count: usize,
+    dimension: usize,
+    options: *const nf_search_options,
+    results: *mut *mut nf_results,
+) -> nf_status {
+    guard(|| {
+        // SAFETY: the caller's promises, as the head of the header says them.
+        let (found, results) = unsafe {
+            let results = out(results, "results")?;
+            let queries = matrix(vectors, count, dimension, "vectors")?;
+            let options = memory::options(options)?;
+            (search(collection, queries, dimension, options)?, results)
+        };
+        results.set(handle::open(nf_results::of_search(found.results)));
+        Ok(())
+    })
 }
 
 /// Searches a collection for the nearest of each row of a matrix.

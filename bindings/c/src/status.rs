@@ -97,6 +97,11 @@ pub(crate) fn guard(work: impl FnOnce() -> Result<()>) -> nf_status {
     }
 }
 
+/// Does the work of a function that returns a value: `otherwise` when it fails.
+pub(crate) fn guard_or<T>(otherwise: T, work: impl FnOnce() -> Result<T>) -> T {
+    guarded(work).unwrap_or(otherwise)
+}
+
 fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T, nf_status> {
     // What a panic leaves half-changed is behind locks of the engine, which see to that.
     match catch_unwind(AssertUnwindSafe(work)) {

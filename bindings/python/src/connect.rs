@@ -12,6 +12,20 @@ use crate::database::Database;
 use crate::error::{invalid, raise};
 use crate::store::Store;
 
+/// Opens a store: a path such as ``./data`` (made if it is not there), ``:memory:``, or the URL of
+/// a server, such as ``http://host:6327`` or ``grpc://host:6327``.
+///
+/// For servers: ``api_key``; ``timeout``, the seconds that a call may take; ``connect_timeout``;
+/// ``retry_timeout``, the seconds for which a call is sent again while the server is away;
+/// ``json``, bodies in JSON and not in MessagePack; ``ca_file``, certificates to trust. For stores
+/// in this process: ``create``, whether a path without a store is made into one;
+/// ``search_threads``, the threads of one search of many vectors; ``memory_bytes_max``, a bound
+/// for what the engine keeps; ``lean``, less memory and slower searches.
+///
+/// >>> import nearfield
+/// >>> with nearfield.connect(":memory:") as db:
+/// ...     db
+/// Database(":memory:")
 #[pyfunction]
 #[pyo3(signature = (
     target, *, api_key = None, timeout = 60.0, connect_timeout = 5.0, retry_timeout = 10.0,

@@ -7,12 +7,19 @@ use nearfield::{
 };
 use pyo3::prelude::*;
 
+use crate::arguments;
 use crate::call::call;
 use crate::collection::Collection;
 use crate::metadata::word;
 use crate::store::Store;
 
-/// An open store.
+/// An open store. As a context it closes at the end.
+///
+/// >>> import nearfield
+/// >>> with nearfield.connect(":memory:") as db:
+/// ...     docs = db.create_collection("docs", dimension=3)
+/// ...     "docs" in db, list(db), db["docs"].name
+/// (True, ['docs'], 'docs')
 #[pyclass(frozen, module = "nearfield")]
 pub(crate) struct Database {
     store: Arc<Store>,
@@ -45,6 +52,13 @@ impl Database {
         !self.store.is_open()
     }
 
+    /// Makes a collection. ``metric`` is ``"cosine"``, ``"dot"`` or ``"euclidean"``, ``storage`` is
+    /// ``"f32"`` or ``"f16"`` (half the bytes, rounded); the metadata of ``unindexed_fields`` (dotted
+    /// paths) is stored and not indexed.
+    ///
+    /// >>> import nearfield
+    /// >>> nearfield.connect(":memory:").create_collection("docs", dimension=384, metric="dot")
+    /// Collection("docs" in ":memory:")
     #[pyo3(signature = (
         name, *, dimension, metric = "cosine", storage = "f32", unindexed_fields = Vec::new()
     ))]
@@ -52,7 +66,7 @@ impl Database {
         &self,
         py: Python<'_>,
         name: &str,
-        dimension: usize,
+        #[pyo3(from_py_with = arguments::dimension)] dimension: usize,
         metric: &str,
         storage: &str,
         unindexed_fields: Vec<String>,
@@ -80,6 +94,7 @@ impl Database {
         Ok(self.handle(created.collection))
     }
 
+    /// Opens a collection, as ``db[name]`` does; raises ``NotFound`` if it is not there.
     fn collection(&self, py: Python<'_>, name: &str) -> PyResult<Collection> {
         let database = self.store.database(py)?;
         let described = call(py, &database, self.store.remote, || {
@@ -88,16 +103,20 @@ impl Database {
         Ok(self.handle(described.collection))
     }
 
+    /// The names of all collections, sorted.
     fn collections(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let database = self.store.database(py)?;
         Ok(call(py, &database, self.store.remote, || ListCollections {})?.collections)
     }
 
+    /// Removes a collection and all its points, as ``del db[name]`` does.
     fn drop_collection(&self, py: Python<'_>, name: &str) -> PyResult<()> {
         let database = self.store.database(py)?;
         call(py, &database, true, || DropCollection::new(name)).map(|_| ())
     }
 
+    /// Closes the store, once the calls under way have ended. Handles on its collections are of no
+    /// use any more.
     fn close(&self, py: Python<'_>) {
         self.store.close(py);
     }

@@ -108,6 +108,40 @@ impl Hits {
         explained(py, self.explanation.as_deref())
     }
 
+    /// Ids and scores as two NumPy arrays.
+    fn to_numpy<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let numbers: Option<Vec<u64>> = self
+            .hits
+            .iter()
+            .map(|hit| match hit.id {
+                Id::U64(number) => Some(number),
+                _ => None,
+            })
+            .collect();
+        let ids = match numbers {
+            Some(numbers) => arrays::of_u64(py, &numbers)?,
+            None => py
+                .import("numpy")?
+                .call_method1("array", (self.ids(py)?, "object"))?,
+        };
+        Ok((ids, self.scores(py)?))
+    }
+
+    /// A table of pyarrow: columns `id` and `score`, one per member of the metadata, and `vector`.
+    fn to_arrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        table(slf, "to_arrow")
+    }
+
+    /// A data frame of pandas, with the columns of `to_arrow`.
+    fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        table(slf, "to_pandas")
+    }
+
+    /// A data frame of polars, with the columns of `to_arrow`.
+    fn to_polars<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        table(slf, "to_polars")
+    }
+
     fn __len__(&self) -> usize {
         self.hits.len()
     }
@@ -223,6 +257,27 @@ impl ManyHits {
         explained(py, self.explanation.as_deref())
     }
 
+    /// Ids and scores as two NumPy arrays.
+    fn to_numpy<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        Ok((self.ids(py)?, self.scores(py)?))
+    }
+
+    /// A table of pyarrow: columns `id` and `score`, one per member of the metadata, and `vector`. The
+    /// column `query` holds the number of the query vector.
+    fn to_arrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        table(slf, "to_arrow")
+    }
+
+    /// A data frame of pandas, with the columns of `to_arrow`.
+    fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        table(slf, "to_pandas")
+    }
+
+    /// A data frame of polars, with the columns of `to_arrow`.
+    fn to_polars<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        table(slf, "to_polars")
+    }
+
     fn __len__(&self) -> usize {
         self.results.len()
     }
@@ -266,6 +321,12 @@ pub(crate) fn found(py: Python<'_>, found: Found, single: bool) -> PyResult<Py<P
         explanation,
     }
     .into_py_any(py)
+}
+
+/// Hits as a table, made in Python.
+fn table<'py>(hits: &Bound<'py, PyAny>, function: &str) -> PyResult<Bound<'py, PyAny>> {
+    let module = hits.py().import("nearfield._tables")?;
+    module.call_method1(function, (hits,))
 }
 
 fn explained<'py>(

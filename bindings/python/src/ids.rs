@@ -3,12 +3,13 @@
 use nearfield::{Id, IdRef, Ids, Uuid};
 use pyo3::IntoPyObjectExt;
 use pyo3::buffer::PyBuffer;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyInt, PyList, PyString, PyTuple, PyType};
 
-use crate::error::{invalid, invalid_row};
+use crate::error::{invalid, invalid_row, invalid_type};
+use crate::vectors::is_native;
 
 /// Ids as they were given.
 pub(crate) struct Given {
@@ -20,6 +21,18 @@ pub(crate) struct Given {
 impl Given {
     /// Reads one id, a list, an array, or whatever else gives ids one by one.
     pub(crate) fn read(ids: &Bound<'_, PyAny>) -> PyResult<Given> {
+        let given = Given::read_any(ids)?;
+        if given.ids.is_empty() {
+            return Err(invalid(
+                ids.py(),
+                "ids",
+                "no ids are given; give at least one",
+            ));
+        }
+        Ok(given)
+    }
+
+    fn read_any(ids: &Bound<'_, PyAny>) -> PyResult<Given> {
         let column = |ids| Given { ids, single: false };
         if let Ok(list) = ids.cast::<PyList>() {
             return read_each(list.py(), list.len(), list.iter()).map(column);
@@ -34,6 +47,7 @@ impl Given {
         }
         if let Ok(buffer) = PyBuffer::<u64>::get(ids)
             && buffer.dimensions() == 1
+            && is_native(buffer.format())
         {
             return Ok(column(Ids::from(buffer.to_vec(ids.py())?)));
         }
@@ -73,10 +87,15 @@ fn read_each<'py>(
         let id = match id_of(&object) {
             Ok(Some(id)) => id,
             Ok(None) => {
-                return Err(PyTypeError::new_err(format!(
-                    "ids, row {row}: {} is not an id; use a whole number, a text or a UUID",
-                    object.get_type().name()?
-                )));
+                return Err(invalid_type(
+                    py,
+                    "ids",
+                    Some(row),
+                    format!(
+                        "the type {} is no id; use a whole number, a text or a UUID",
+                        object.get_type().name()?
+                    ),
+                ));
             }
             Err(error) => return Err(invalid_row(py, "ids", row, reason(py, &error))),
         };

@@ -6,6 +6,7 @@
     reason = "the buffer protocol and the items of lists are reached by pointers"
 )]
 
+mod arguments;
 mod arrays;
 mod call;
 mod collection;

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyInt, PyList, PyTuple};
 
-use crate::error::{invalid, invalid_row};
+use crate::error::{at_row, invalid, invalid_row, invalid_type};
 use crate::vectors::append_row;
 
 /// Appends the components of a list: of numbers, which is one vector, or of vectors. Tells their
@@ -29,7 +29,7 @@ pub(crate) fn read(list: &Bound<'_, PyAny>, values: &mut Vec<f32>) -> PyResult<(
         if vector.is_exact_instance_of::<PyList>() || vector.is_exact_instance_of::<PyTuple>() {
             append_numbers(&vector, row, values)?;
         } else {
-            append_row(&vector, values).map_err(|error| at_row(py, error, row))?;
+            append_row(&vector, values).map_err(|error| at_row(py, error, "vectors", row))?;
         }
         let length = values.len() - before;
         if row == 0 {
@@ -52,15 +52,6 @@ fn is_number(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(object.is_instance_of::<PyFloat>()
         || object.is_instance_of::<PyInt>()
         || (object.hasattr("__float__")? && !object.hasattr("__len__")?))
-}
-
-/// Names the row in the message of an exception about one vector.
-fn at_row(py: Python<'_>, error: PyErr, row: usize) -> PyErr {
-    if error.is_instance_of::<pyo3::exceptions::PyTypeError>(py) {
-        let message = format!("vectors, row {row}: {}", error.value(py));
-        return pyo3::exceptions::PyTypeError::new_err(message);
-    }
-    error
 }
 
 fn append_numbers(vector: &Bound<'_, PyAny>, row: usize, values: &mut Vec<f32>) -> PyResult<()> {
@@ -113,9 +104,14 @@ fn append_list(list: &Bound<'_, PyList>, row: usize, values: &mut Vec<f32>) -> P
 fn number_of(number: &Bound<'_, PyAny>, row: usize, component: usize) -> PyResult<f32> {
     match number.extract::<f64>() {
         Ok(number) => Ok(number as f32),
-        Err(_) => Err(pyo3::exceptions::PyTypeError::new_err(format!(
-            "vectors, row {row}: component {component} is {}, which is not a number",
-            number.get_type().name()?
-        ))),
+        Err(_) => Err(invalid_type(
+            number.py(),
+            "vectors",
+            Some(row),
+            format!(
+                "component {component} is of the type {}, which is not a number",
+                number.get_type().name()?
+            ),
+        )),
     }
 }

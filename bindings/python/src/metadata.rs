@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyString};
 
-use crate::error::{invalid, invalid_row, raise};
+use crate::error::{at_row, invalid, invalid_type, raise};
 use crate::json;
 
 /// Reads a column of metadata; `single` says that it is of one point.
@@ -33,12 +33,18 @@ fn rows(list: &Bound<'_, PyList>) -> PyResult<MetadataColumn<'static>> {
     for (row, metadata) in list.iter().enumerate() {
         if metadata.is_none() {
         } else if metadata.is_instance_of::<PyDict>() {
-            json::write(&metadata, &mut text).map_err(|error| in_row(py, error, row))?;
+            json::write(&metadata, &mut text)
+                .map_err(|error| at_row(py, error, "metadata", row))?;
         } else {
-            return Err(PyTypeError::new_err(format!(
-                "metadata, row {row}: {} is not a dict; use dicts, and None where there is none",
-                metadata.get_type().name()?
-            )));
+            return Err(invalid_type(
+                py,
+                "metadata",
+                Some(row),
+                format!(
+                    "the type {} is no dict; use dicts, and None where there is none",
+                    metadata.get_type().name()?
+                ),
+            ));
         }
         ends.push(u32::try_from(text.len()).map_err(|_| {
             raise(
@@ -52,21 +58,21 @@ fn rows(list: &Bound<'_, PyList>) -> PyResult<MetadataColumn<'static>> {
     MetadataColumn::from_parts(text, ends).map_err(|error| raise(py, error))
 }
 
-fn in_row(py: Python<'_>, error: PyErr, row: usize) -> PyErr {
-    let reason = error.value(py).to_string();
-    if error.is_instance_of::<PyTypeError>(py) {
-        PyTypeError::new_err(format!("metadata, row {row}: {reason}"))
-    } else {
-        invalid_row(py, "metadata", row, reason)
-    }
-}
-
 /// Reads a patch of metadata.
 pub(crate) fn patch(patch: &Bound<'_, PyDict>) -> PyResult<Metadata> {
     let py = patch.py();
     let mut text = String::new();
-    json::write(patch, &mut text)?;
+    json::write(patch, &mut text).map_err(|error| in_field(py, error, "patch"))?;
     Metadata::parse(&text).map_err(|error| raise(py, error.in_field("patch")))
+}
+
+/// The same exception, about a field.
+fn in_field(py: Python<'_>, error: PyErr, field: &str) -> PyErr {
+    let reason = error.value(py).to_string();
+    match error.is_instance_of::<PyTypeError>(py) {
+        true => invalid_type(py, field, None, reason),
+        false => invalid(py, field, reason),
+    }
 }
 
 /// Reads a filter: a text, or a dict of the JSON form.
@@ -76,13 +82,18 @@ pub(crate) fn filter(filter: &Bound<'_, PyAny>) -> PyResult<Filter> {
         Filter::parse(text.to_str()?)
     } else if filter.is_instance_of::<PyDict>() {
         let mut text = String::new();
-        json::write(filter, &mut text)?;
+        json::write(filter, &mut text).map_err(|error| in_field(py, error, "filter"))?;
         Filter::from_json(&text)
     } else {
-        return Err(PyTypeError::new_err(format!(
-            "a filter is a text such as \"year >= 1960\" or a dict, not {}",
-            filter.get_type().name()?
-        )));
+        return Err(invalid_type(
+            py,
+            "filter",
+            None,
+            format!(
+                "a filter is a text such as \"year >= 1960\" or a dict, and not of the type {}",
+                filter.get_type().name()?
+            ),
+        ));
     };
     read.map_err(|error| match error.field() {
         Some(_) => raise(py, error),

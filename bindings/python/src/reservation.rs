@@ -8,8 +8,8 @@ use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::arguments;
 use crate::call::call;
-use crate::collection::durability;
 use crate::error::{invalid, raise};
 use crate::ids::Given;
 use crate::outcomes::Upserted;
@@ -67,6 +67,40 @@ impl Reservation {
     }
 }
 
+impl Reservation {
+    /// The first components, as many as there are at most.
+    fn first(&self, count: usize) -> First<'_> {
+        if self.store.remote {
+            // SAFETY: the memory holds at least so many components, and this object keeps it. What
+            // a thread of Python writes there meanwhile is treated as in `vectors.rs`.
+            return First::Borrowed(unsafe { std::slice::from_raw_parts(self.values, count) });
+        }
+        let mut values = Pooled::take();
+        values.0.reserve(count);
+        // SAFETY: the memory holds at least so many components, and room was reserved for them.
+        unsafe {
+            std::ptr::copy_nonoverlapping(self.values, values.0.as_mut_ptr(), count);
+            values.0.set_len(count);
+        }
+        First::Copied(values)
+    }
+}
+
+/// Components that are committed: copied for the reason that arrays are.
+enum First<'r> {
+    Borrowed(&'r [f32]),
+    Copied(Pooled),
+}
+
+impl First<'_> {
+    fn get(&self) -> &[f32] {
+        match self {
+            First::Borrowed(values) => values,
+            First::Copied(values) => &values.0,
+        }
+    }
+}
+
 #[pymethods]
 impl Reservation {
     /// The rows, a NumPy array to be written.
@@ -75,6 +109,7 @@ impl Reservation {
         arrays::over(slf)
     }
 
+    /// Upserts the first rows, one per id. The rows stay as they are, to be written again.
     #[pyo3(signature = (ids, metadata = None, *, durability = "sync"))]
     fn commit(
         &self,
@@ -84,7 +119,7 @@ impl Reservation {
         durability: &str,
     ) -> PyResult<Upserted> {
         let database = self.store.database(py)?;
-        let durability = self::durability(py, durability)?;
+        let durability = arguments::durability(py, durability)?;
         let given = Given::read(ids)?;
         let column = metadata
             .map(|metadata| metadata::column(metadata, given.single))
@@ -100,17 +135,9 @@ impl Reservation {
                 ),
             ));
         }
-        let mut values = Pooled::take();
-        let count = given.ids.len() * dimension;
-        values.0.reserve(count);
-        // SAFETY: the memory holds at least so many components, and room was reserved for them. It
-        // is copied for the reason that arrays are: see `vectors.rs`.
-        unsafe {
-            std::ptr::copy_nonoverlapping(self.values, values.0.as_mut_ptr(), count);
-            values.0.set_len(count);
-        }
+        let values = self.first(given.ids.len() * dimension);
         let answer = call(py, &database, true, || {
-            let mut batch = Batch::new(given.ids.borrowed(), &values.0);
+            let mut batch = Batch::new(given.ids.borrowed(), values.get());
             batch.metadata = column.as_ref().map(nearfield::MetadataColumn::borrowed);
             Upsert::new(&self.collection, batch).durability(durability)
         })?;

@@ -11,7 +11,8 @@ use crate::error::raise;
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) target: String,
-    /// Whether calls go to another process, so that each may take long.
+    /// Whether calls go to another process in any case, so that each may take long, and the door
+    /// itself copies what it sends there.
     pub(crate) remote: bool,
     open: RwLock<Option<Database>>,
 }
@@ -19,7 +20,9 @@ pub(crate) struct Store {
 impl Store {
     pub(crate) fn new(target: String, database: Database) -> Arc<Store> {
         Arc::new(Store {
-            remote: target.contains("://"),
+            remote: target.contains("://")
+                || target.starts_with("shm:")
+                || target.starts_with("unix:"),
             target,
             open: RwLock::new(Some(database)),
         })

@@ -1,7 +1,11 @@
 //! Vectors that come in: arrays, lists, and what NumPy can read.
 //!
-//! What another thread of Python may write to is copied once, into memory that this call alone
-//! sees, and checks, checksums and writes use that copy: see docs/decisions.
+//! Another thread of Python may write to an array during a call. So where the engine is in this
+//! process, the array is copied once, into memory that this call alone sees, and checks, checksums
+//! and writes use that copy. A door to another process copies by itself: there the array is
+//! borrowed.
+
+use std::ffi::CStr;
 
 use nearfield::Vectors;
 use pyo3::buffer::{PyBuffer, PyUntypedBuffer};
@@ -26,13 +30,14 @@ pub(crate) struct Matrix {
 
 enum Values {
     Copied(Pooled),
-    /// Memory that was made for this call.
-    Made(PyBuffer<f32>),
+    /// Memory that was made for this call, or that the door copies.
+    Borrowed(PyBuffer<f32>),
 }
 
 impl Matrix {
-    /// Reads vectors from an array, a list, or anything that NumPy reads.
-    pub(crate) fn read(vectors: &Bound<'_, PyAny>) -> PyResult<Matrix> {
+    /// Reads vectors from an array, a list, or anything that NumPy reads. An array is copied,
+    /// unless the door will do so and `borrow` says that.
+    pub(crate) fn read(vectors: &Bound<'_, PyAny>, borrow: bool) -> PyResult<Matrix> {
         if vectors.is_exact_instance_of::<PyList>() || vectors.is_exact_instance_of::<PyTuple>() {
             let mut values = Pooled::take();
             let (dimension, single) = lists::read(vectors, &mut values.0)?;
@@ -43,25 +48,23 @@ impl Matrix {
             });
         }
         if let Some(buffer) = contiguous(vectors) {
-            let (dimension, single) = shape(vectors.py(), &buffer)?;
-            let mut values = Pooled::take();
-            append(vectors.py(), &buffer, &mut values.0);
-            return Ok(Matrix {
-                values: Values::Copied(values),
-                dimension,
-                single,
-            });
+            return Matrix::over(vectors.py(), buffer, borrow);
         }
-        Matrix::made(&converted(vectors)?)
+        let made = PyBuffer::<f32>::get(&converted(vectors)?)?;
+        Matrix::over(vectors.py(), made, true)
     }
 
-    /// Over an array that was made for this call.
-    fn made(array: &Bound<'_, PyAny>) -> PyResult<Matrix> {
-        let py = array.py();
-        let buffer = PyBuffer::<f32>::get(array)?;
+    fn over(py: Python<'_>, buffer: PyBuffer<f32>, borrow: bool) -> PyResult<Matrix> {
         let (dimension, single) = shape(py, &buffer)?;
+        let values = if borrow {
+            Values::Borrowed(buffer)
+        } else {
+            let mut values = Pooled::take();
+            append(py, &buffer, &mut values.0);
+            Values::Copied(values)
+        };
         Ok(Matrix {
-            values: Values::Made(buffer),
+            values,
             dimension,
             single,
         })
@@ -71,9 +74,11 @@ impl Matrix {
     pub(crate) fn values(&self) -> &[f32] {
         match &self.values {
             Values::Copied(values) => &values.0,
-            Values::Made(buffer) => match buffer.as_slice_ptr() {
-                // SAFETY: the buffer holds so many components, which nobody writes to: the array
-                // was made for this call, and no one else was handed it.
+            Values::Borrowed(buffer) => match buffer.as_slice_ptr() {
+                // SAFETY: the buffer holds so many components for as long as it is held. Nobody
+                // writes to them if the array was made for this call. Else a thread of Python
+                // may, as with every extension that reads arrays without the interpreter's lock,
+                // and the door only copies them: what it sends is checked at the other side.
                 Some(values) => unsafe { values.as_ref() },
                 None => &[],
             },
@@ -115,10 +120,19 @@ pub(crate) fn append_row(row: &Bound<'_, PyAny>, values: &mut Vec<f32>) -> PyRes
 /// The buffer of an object that holds `f32` row after row.
 fn contiguous(object: &Bound<'_, PyAny>) -> Option<PyBuffer<f32>> {
     let buffer = PyUntypedBuffer::get(object).ok()?;
-    if !buffer.is_c_contiguous() {
+    if !buffer.is_c_contiguous() || !is_native(buffer.format()) {
         return None;
     }
     buffer.into_typed().ok()
+}
+
+/// Whether a format of the module `struct` is in this machine's order of bytes.
+pub(crate) fn is_native(format: &CStr) -> bool {
+    match format.to_bytes() {
+        [b'<', ..] => cfg!(target_endian = "little"),
+        [b'>' | b'!', ..] => cfg!(target_endian = "big"),
+        _ => true,
+    }
 }
 
 /// Components per row, and whether there is but one vector.

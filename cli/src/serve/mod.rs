@@ -22,7 +22,7 @@ use signal_hook::iterator::Signals;
 use crate::budget;
 use crate::failure::{Failure, Outcome};
 use crate::show::Output;
-use crate::store::StorePath;
+use crate::store::Sharing;
 use observers::Observers;
 
 /// Answer over the network: HTTP with JSON and MessagePack, and gRPC on the same port
@@ -44,8 +44,11 @@ Examples:
   curl -X PUT localhost:6327/v1/collections/docs -H 'content-type: application/json' \\
        -d '{\"dimension\": 3}'")]
 pub(crate) struct Serve {
+    /// The folder of the store, such as ./data; it is made if it is not there
+    path: String,
+
     #[command(flatten)]
-    store: StorePath,
+    sharing: Sharing,
 
     /// Read options from this file
     #[arg(
@@ -71,7 +74,7 @@ impl Serve {
     }
 
     fn serve(self, output: Output) -> Outcome {
-        let target = &self.store.path;
+        let target = &self.path;
         let mut signals = listen_to_signals()?;
         let settings = self.flags.settings();
         let limited = Arc::new(Limited::closed(settings.calls_max));
@@ -113,13 +116,19 @@ impl Serve {
     }
 
     fn open(&self, target: &str) -> Outcome<Database> {
+        let scheme = target.split_once("://").map(|(scheme, _)| scheme);
+        if scheme.is_some_and(|scheme| !scheme.contains('/')) {
+            return Err(Failure::usage(format!(
+                "{target} is a server already; give the folder of a store"
+            )));
+        }
         Builder::new(target)
             .options(|options| {
                 options.program = "nearfield serve".to_owned();
                 options.lean = self.flags.lean;
                 options.memory_bytes_max = budget::bytes_max();
             })
-            .share(self.store.sharing.is_on())
+            .share(self.sharing.is_on())
             .open()
             .map_err(|error| Failure::of(&error, target))
     }

@@ -2,6 +2,7 @@
 
 mod bar;
 mod explanation;
+mod steps;
 mod table;
 mod units;
 
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 pub(crate) use bar::Bar;
 pub(crate) use explanation::explanation;
+pub(crate) use steps::Steps;
 pub(crate) use table::{Align, Table};
 pub(crate) use units::{bytes, duration, number, per_second, rate};
 

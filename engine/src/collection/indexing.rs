@@ -47,8 +47,11 @@ const PIECE_ROWS: u32 = 1 << 16;
 const BATCH_ROWS_FINE: u32 = 1 << 16;
 /// Rows without a list that writers may be ahead of the index.
 const BACKLOG_ROWS_MAX: u32 = 1 << 16;
-/// Before the first epoch, writers may be so many times as far ahead.
+/// As long as no list has a row, writers may be so many times as far ahead.
 const FIRST_BACKLOG: u32 = 3;
+/// What writers may be ahead falls by a row per so many rows that get a list: after the first
+/// epoch they are slowed little by little.
+const BACKLOG_DECAY: u32 = 8;
 /// How long a writer waits for the index per batch, at most: an index that lags for long must
 /// not stop writes.
 const DELAY_MAX: Duration = Duration::from_millis(100);
@@ -60,6 +63,13 @@ const MERGE_SEGMENTS: usize = 4;
 const REST_GROWTH: u64 = 16;
 /// A segment is written anew when this share of its rows is dead.
 const DEAD_SHARE: u32 = 5;
+
+/// Rows without a list that writers may be ahead of the index while `covered` rows have one.
+fn backlog_max(covered: u32) -> u32 {
+    (FIRST_BACKLOG * BACKLOG_ROWS_MAX)
+        .saturating_sub(covered / BACKLOG_DECAY)
+        .max(BACKLOG_ROWS_MAX)
+}
 
 /// Whether work is to be given up.
 pub(crate) type Stop<'a> = dyn Fn() -> bool + 'a;
@@ -119,12 +129,12 @@ impl Collection {
 
     /// Holds a writer back as long as the index lags too far behind.
     pub(super) fn wait_for_index(&self, context: &Context) -> Result<()> {
-        if !self.options.background || self.backlog() <= BACKLOG_ROWS_MAX {
+        if !self.options.background || !self.lags() {
             return Ok(());
         }
         let clock = &*self.place.io;
         let start = clock.now();
-        while self.backlog() > BACKLOG_ROWS_MAX
+        while self.lags()
             && clock.now().saturating_sub(start) < DELAY_MAX
             && self.index.fault().is_none()
             && !self.is_closed()
@@ -136,18 +146,17 @@ impl Collection {
         Ok(())
     }
 
-    /// Rows that are in no list and not about to be; none as long as there is no index to be.
-    fn backlog(&self) -> u32 {
+    /// Whether more rows than may be are in no list and not about to be.
+    fn lags(&self) -> bool {
         let view = self.view.load();
         let live = self.index.live();
         if live.newest().is_none() {
             // The first epoch is trained once as many points are there, which takes a moment.
             let points = u32::try_from(view.count()).unwrap_or(u32::MAX);
-            return points.saturating_sub(self.options.index_rows) / FIRST_BACKLOG;
+            return points.saturating_sub(self.options.index_rows) > backlog_max(0);
         }
-        view.rows
-            .saturating_sub(live.covered())
-            .saturating_sub(self.index.progress.load(Ordering::Acquire))
+        let covered = live.covered() + self.index.progress.load(Ordering::Acquire);
+        view.rows.saturating_sub(covered) > backlog_max(covered)
     }
 
     /// Rows at a time from the tail: more for a larger collection, as each segment has a piece

@@ -384,7 +384,14 @@ pub(crate) fn write_record(
         IoSlice::new(sections.metadata[1]),
         padding(Section::Metadata),
     ];
-    file.file.write_at(offset, &parts)?;
+    // The system looks at each part, also at those that are empty.
+    let mut full = [IoSlice::new(&[]); 11];
+    let mut count = 0;
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        full[count] = *part;
+        count += 1;
+    }
+    file.file.write_at(offset, &full[..count])?;
     Ok(checksum)
 }
 

@@ -56,7 +56,7 @@ mod tests;
 pub use error::{error_from_json, error_to_json};
 pub use matrix::{ComponentFault, Matrix, MatrixBuilder, Shape, component_fault};
 pub use msgpack::{
-    MessagePackReader, request_from_msgpack, request_to_msgpack, response_from_msgpack,
+    MessagePackReader, MetadataAs, request_from_msgpack, request_to_msgpack, response_from_msgpack,
     response_to_msgpack,
 };
 pub use parts::{Parts, ids_from_json, matrix_member, metadata_from_json};

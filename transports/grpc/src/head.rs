@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 #[cfg(feature = "server")]
 use nearfield_model::server_timing;
-use nearfield_model::{Error, RequestId, Result, Stage, StageClock};
+use nearfield_model::{Error, RequestId, Result, Stage, StageClock, Stamp};
 
 /// The path of the service, before a method's name.
 pub(crate) const SERVICE: &str = "/nearfield.v1.Nearfield/";
@@ -22,6 +22,22 @@ pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("nearfield-re
 pub(crate) static TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// Where the server's time went, in milliseconds.
 pub(crate) static TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// When the request was sent and when its answer left, by a clock that both sides share.
+pub(crate) static SENT: HeaderName = HeaderName::from_static("nearfield-sent-ns");
+pub(crate) static LEFT: HeaderName = HeaderName::from_static("nearfield-left-ns");
+
+/// Reads a point in time, if there is one.
+pub(crate) fn stamp_from(headers: &HeaderMap, name: &HeaderName) -> Option<Stamp> {
+    headers.get(name)?.to_str().ok().and_then(Stamp::read)
+}
+
+/// Writes the present.
+pub(crate) fn stamp_to(headers: &mut HeaderMap, name: &HeaderName) {
+    if let Ok(now) = HeaderValue::try_from(Stamp::now().to_string()) {
+        headers.insert(name, now);
+    }
+}
 
 /// The media type of gRPC.
 pub(crate) static GRPC: HeaderValue = HeaderValue::from_static("application/grpc");

@@ -5,7 +5,7 @@
 mod common;
 
 use std::io::Write as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -335,6 +335,51 @@ fn bodies_under_way_share_a_budget() {
         );
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn who_holds_all_connections_and_is_silent_makes_place() {
+    let server = serve(Prompt, |settings| settings.connections_max = 3);
+    let mut held: Vec<Caller> = (0..3).map(|_| Caller::new(server.local_addr())).collect();
+    for caller in &mut held {
+        assert_eq!(caller.call("GET", "/healthz", "", b"").status, 200);
+    }
+    std::thread::sleep(Duration::from_millis(2_500));
+    let mut late = Caller::new(server.local_addr());
+    assert_eq!(late.call("GET", "/healthz", "", b"").status, 200);
+    assert!(held[0].is_closed());
+    assert_eq!(held[2].call("GET", "/healthz", "", b"").status, 200);
+}
+
+#[test]
+fn bodies_that_come_without_a_pause_keep_nobody_waiting() {
+    let server = serve(Prompt, |settings| settings.threads = 2);
+    let (address, done) = (server.local_addr(), AtomicBool::new(false));
+    let body = [&b"{\"ids\": [1"[..], &b" ".repeat(40 << 20), b"]"].concat();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    Caller::new(address).call(
+                        "POST",
+                        "/v1/collections/docs/get",
+                        "content-type: application/json\r\n",
+                        &body,
+                    );
+                }
+            });
+        }
+        let mut caller = Caller::new(address);
+        let mut slowest = Duration::ZERO;
+        for _ in 0..30 {
+            let start = Instant::now();
+            assert_eq!(caller.call("GET", "/healthz", "", b"").status, 200);
+            slowest = slowest.max(start.elapsed());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        done.store(true, Ordering::Relaxed);
+        assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    });
 }
 
 #[test]

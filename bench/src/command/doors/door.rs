@@ -6,8 +6,8 @@ use clap::ValueEnum;
 use nearfield::{Builder, Database};
 use serde::Serialize;
 
-use super::server::Server;
 use crate::Result;
+use crate::server::Server;
 
 /// A way into the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]

@@ -9,7 +9,6 @@ mod guests;
 mod ingest;
 mod owner;
 mod search;
-mod server;
 
 use std::path::PathBuf;
 

@@ -13,6 +13,10 @@ Upserted(upserted=2, sequence=1)
 
 from __future__ import annotations
 
+from collections.abc import Sequence as _Sequence
+
+from ._async import AsyncCollection, AsyncDatabase, connect_async
+from ._batches import BatchesUpserted
 from ._description import Calibration, Description, FieldDescription, IndexDescription
 from ._errors import (
     AlreadyExists,
@@ -23,6 +27,7 @@ from ._errors import (
     Forbidden,
     Internal,
     InvalidArgument,
+    InvalidType,
     Locked,
     NotFound,
     OutOfMemory,
@@ -55,6 +60,9 @@ from ._nearfield import (
 
 __all__ = [
     "AlreadyExists",
+    "AsyncCollection",
+    "AsyncDatabase",
+    "BatchesUpserted",
     "Calibration",
     "Cancelled",
     "Collection",
@@ -72,6 +80,7 @@ __all__ = [
     "IndexDescription",
     "Internal",
     "InvalidArgument",
+    "InvalidType",
     "Locked",
     "ManyHits",
     "MetadataUpdated",
@@ -92,4 +101,9 @@ __all__ = [
     "WritesStopped",
     "__version__",
     "connect",
+    "connect_async",
 ]
+
+# They are sequences in all but birth: `isinstance` says so.
+_Sequence.register(Hits)
+_Sequence.register(ManyHits)

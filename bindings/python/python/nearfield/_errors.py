@@ -38,6 +38,10 @@ class InvalidArgument(Error, ValueError):
     kind = "invalid_argument"
 
 
+class InvalidType(InvalidArgument, TypeError):
+    """An argument is of a type that cannot be read, such as an array of objects."""
+
+
 class NotFound(Error, LookupError):
     """The collection does not exist. Create it, or correct the name."""
 

@@ -20,7 +20,7 @@ mod tests;
 
 pub use reader::MessagePackReader;
 pub use request::request_to_msgpack;
-pub use response::{response_from_msgpack, response_to_msgpack};
+pub use response::{MetadataAs, response_from_msgpack, response_to_msgpack};
 
 use crate::error::Result;
 use crate::request::Request;

@@ -7,7 +7,7 @@ use super::capture::Capture;
 use super::head::Head;
 use super::ids::read_ids;
 use super::matrix::MatrixReader;
-use super::metadata::read_column;
+use super::metadata::{read_column, read_metadata};
 use super::pieces::Pieces;
 use super::to_json;
 use super::whole::{Whole, cut_off, trailing};
@@ -193,6 +193,11 @@ impl MessagePackReader {
             "metadata" => match read_column(value)? {
                 Some(column) => self.parts.metadata(column),
                 None => Ok(()),
+            },
+            // Text of JSON comes through as it is; a map's numbers have 64 bits.
+            "patch" => match read_metadata(value)? {
+                Some(patch) => self.parts.json(name, patch.as_str().to_owned()),
+                None => self.parts.json(name, "null".to_owned()),
             },
             _ => {
                 let mut json = String::new();

@@ -35,7 +35,7 @@ pub fn request_to_msgpack(request: &Request<'_>, to: &mut Vec<u8>) -> Result<()>
             write::map(3, to);
             append_selection(&update.selection, to)?;
             write::text("patch", to);
-            append_json(update.patch.as_str(), to).map_err(not_json)?;
+            write::text(update.patch.as_str(), to);
             append_durability(update.durability, to);
         }
         request => append_json(&request_to_body(request)?, to).map_err(not_json)?,

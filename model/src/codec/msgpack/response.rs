@@ -1,4 +1,4 @@
-//! Responses as MessagePack. Vectors are bytes, metadata maps.
+//! Responses as MessagePack. Vectors are bytes, metadata maps or text.
 
 use super::super::response::{response_from_body, response_to_body};
 use super::super::words::Words;
@@ -14,19 +14,33 @@ use crate::id::Id;
 use crate::metadata::Metadata;
 use crate::request::{Cursor, Explanation, Found, Got, Hit, Point, Response, Scanned};
 
+/// How metadata stands in a response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MetadataAs {
+    /// As a map, whose numbers have 64 bits.
+    #[default]
+    Map,
+    /// As a string of JSON, byte for byte what was stored.
+    Json,
+}
+
 /// Appends the body of a response.
 ///
 /// # Errors
 /// `Internal` if a part of it is not JSON.
-pub fn response_to_msgpack(response: &Response, to: &mut Vec<u8>) -> Result<()> {
+pub fn response_to_msgpack(
+    response: &Response,
+    metadata: MetadataAs,
+    to: &mut Vec<u8>,
+) -> Result<()> {
     match response {
-        Response::Search(found) => append_found(found, to),
+        Response::Search(found) => append_found(found, metadata, to),
         Response::Get(got) => {
             write::map(1, to);
             write::text("points", to);
             write::array(got.points.len(), to);
             got.points.iter().try_for_each(|point| match point {
-                Some(point) => append_point(point, to),
+                Some(point) => append_point(point, metadata, to),
                 None => {
                     write::nil(to);
                     Ok(())
@@ -40,7 +54,7 @@ pub fn response_to_msgpack(response: &Response, to: &mut Vec<u8>) -> Result<()> 
             scanned
                 .points
                 .iter()
-                .try_for_each(|point| append_point(point, to))?;
+                .try_for_each(|point| append_point(point, metadata, to))?;
             write::text("next", to);
             match scanned.next {
                 Some(Cursor(next)) => write::u64(next, to),
@@ -52,13 +66,14 @@ pub fn response_to_msgpack(response: &Response, to: &mut Vec<u8>) -> Result<()> 
     }
 }
 
-fn append_found(found: &Found, to: &mut Vec<u8>) -> Result<()> {
+fn append_found(found: &Found, metadata: MetadataAs, to: &mut Vec<u8>) -> Result<()> {
     write::map(if found.explained.is_some() { 2 } else { 1 }, to);
     write::text("results", to);
     write::array(found.results.len(), to);
     for hits in &found.results {
         write::array(hits.len(), to);
-        hits.iter().try_for_each(|hit| append_hit(hit, to))?;
+        hits.iter()
+            .try_for_each(|hit| append_hit(hit, metadata, to))?;
     }
     if let Some(explained) = &found.explained {
         write::text("explained", to);
@@ -68,27 +83,28 @@ fn append_found(found: &Found, to: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-fn append_hit(hit: &Hit, to: &mut Vec<u8>) -> Result<()> {
+fn append_hit(hit: &Hit, form: MetadataAs, to: &mut Vec<u8>) -> Result<()> {
     let members = 2 + usize::from(hit.metadata.is_some()) + usize::from(hit.vector.is_some());
     write::map(members, to);
     write::text("id", to);
     append_id(hit.id.as_ref(), to);
     write::text("score", to);
     write::f32(hit.score, to);
-    append_rest(hit.vector.as_deref(), hit.metadata.as_ref(), to)
+    append_rest(hit.vector.as_deref(), hit.metadata.as_ref(), form, to)
 }
 
-fn append_point(point: &Point, to: &mut Vec<u8>) -> Result<()> {
+fn append_point(point: &Point, form: MetadataAs, to: &mut Vec<u8>) -> Result<()> {
     let members = 1 + usize::from(point.metadata.is_some()) + usize::from(point.vector.is_some());
     write::map(members, to);
     write::text("id", to);
     append_id(point.id.as_ref(), to);
-    append_rest(point.vector.as_deref(), point.metadata.as_ref(), to)
+    append_rest(point.vector.as_deref(), point.metadata.as_ref(), form, to)
 }
 
 fn append_rest(
     vector: Option<&[f32]>,
     metadata: Option<&Metadata>,
+    form: MetadataAs,
     to: &mut Vec<u8>,
 ) -> Result<()> {
     if let Some(vector) = vector {
@@ -97,7 +113,10 @@ fn append_rest(
     }
     if let Some(metadata) = metadata {
         write::text("metadata", to);
-        append_json(metadata.as_str(), to).map_err(not_json)?;
+        match form {
+            MetadataAs::Map => append_json(metadata.as_str(), to).map_err(not_json)?,
+            MetadataAs::Json => write::text(metadata.as_str(), to),
+        }
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::super::tests::{request, response};
 use super::super::{request_from_body, request_to_body};
 use super::from_json::append_json;
 use super::*;
-use crate::{ErrorKind, Request};
+use crate::{ErrorKind, Got, Ids, Metadata, Point, Request, Response, UpdateMetadata};
 
 fn packed(json: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -72,12 +72,14 @@ proptest! {
 
     #[test]
     fn responses_are_read_back(response in response()) {
-        let mut bytes = Vec::new();
-        response_to_msgpack(&response, &mut bytes).unwrap();
-        let verb = Request::VERBS.iter().find(|verb| {
-            response_from_msgpack(verb, &bytes).is_ok_and(|read| read == response)
-        });
-        prop_assert!(verb.is_some());
+        for metadata in [MetadataAs::Map, MetadataAs::Json] {
+            let mut bytes = Vec::new();
+            response_to_msgpack(&response, metadata, &mut bytes).unwrap();
+            let verb = Request::VERBS.iter().find(|verb| {
+                response_from_msgpack(verb, &bytes).is_ok_and(|read| read == response)
+            });
+            prop_assert!(verb.is_some());
+        }
     }
 
     #[test]
@@ -106,7 +108,7 @@ proptest! {
         let mut bytes = Vec::new();
         request_to_msgpack(&request, &mut bytes).unwrap();
         let mut answer = Vec::new();
-        response_to_msgpack(&response, &mut answer).unwrap();
+        response_to_msgpack(&response, MetadataAs::Map, &mut answer).unwrap();
         for (place, byte) in edits {
             for bytes in [&mut bytes, &mut answer] {
                 let place = place.index(bytes.len());
@@ -331,4 +333,25 @@ fn members_are_given_once() {
     assert!(request_from_msgpack("scan", "docs", &twice).is_err());
     assert!(request_from_msgpack("scan", "docs", &twice[..8]).is_err());
     assert!(request_from_msgpack("scan", "docs", b"").is_ok());
+}
+
+#[test]
+fn metadata_as_text_and_patches_keep_every_digit() {
+    let json = r#"{"a":123456789012345678901234567890,"b":1.10}"#;
+    let got = Response::Get(Got {
+        points: vec![Some(Point {
+            id: 1_u64.into(),
+            vector: None,
+            metadata: Some(Metadata::parse(json).unwrap()),
+        })],
+    });
+    let mut bytes = Vec::new();
+    response_to_msgpack(&got, MetadataAs::Json, &mut bytes).unwrap();
+    assert_eq!(response_from_msgpack("get", &bytes).unwrap(), got);
+    let patch = Metadata::parse(json).unwrap();
+    let update = UpdateMetadata::new("docs", Ids::from(vec![1_u64]), patch).into();
+    let mut bytes = Vec::new();
+    request_to_msgpack(&update, &mut bytes).unwrap();
+    let read = request_from_msgpack("update_metadata", "docs", &bytes).unwrap();
+    assert_eq!(read, update);
 }

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, Request, StatusCode, Uri, Version};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use nearfield_model::{
-    Cancellation, Error, ErrorKind, RequestId, Response, Result, Stage, StageClock,
+    Cancellation, Error, ErrorKind, RequestId, Response, Result, Stage, StageClock, Stamp,
 };
 use tonic::{Code, Status};
 
@@ -19,8 +19,8 @@ use crate::convert::decode_response;
 use crate::error::from_status;
 use crate::frame::Deframer;
 use crate::head::{
-    GRPC, REQUEST_ID, SERVICE, TIMEOUT, WIRE, WIRE_HEADER, is_grpc, once, request_id_to,
-    timeout_to, timing_from,
+    GRPC, LEFT, REQUEST_ID, SENT, SERVICE, TIMEOUT, WIRE, WIRE_HEADER, is_grpc, once,
+    request_id_to, stamp_from, stamp_to, timeout_to, timing_from,
 };
 
 /// A call, ready to be sent as often as needed.
@@ -77,6 +77,9 @@ pub(super) async fn attempt(client: &Client, call: &Call<'_>) -> Result<Response
     let id = call.request_id.map(request_id_to);
     if let Some(Ok(id)) = id.map(HeaderValue::try_from) {
         request.headers_mut().insert(&REQUEST_ID, once(id));
+    }
+    if client.settings.shares_clock {
+        stamp_to(request.headers_mut(), &SENT);
     }
     let answered = match line.sender.send_request(request).await {
         Ok(response) => answer(connection, &client.settings, call, response).await,
@@ -188,7 +191,9 @@ async fn answer(
         }
     }
     let message = deframer.next()?;
-    call.stages.add(Stage::Receive, start.elapsed());
+    let left = stamp_from(&head.headers, &LEFT);
+    let time = left.map_or_else(|| start.elapsed(), Stamp::elapsed);
+    call.stages.add(Stage::Receive, time);
     check_status(connection, trailers.as_ref())?;
     let message = message.filter(|_| deframer.is_empty());
     let message = message.ok_or_else(|| nonsense(connection, "its answer is not one message"))?;

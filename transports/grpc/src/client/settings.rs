@@ -22,6 +22,9 @@ pub struct Settings {
     pub answer_bytes_max: usize,
     /// Batches of an ingest that are on their way at once, at most.
     pub ingest_batches: usize,
+    /// Whether client and server run on one machine, so that its clock tells how long bytes are on
+    /// their way ([`Stage::Send`](nearfield_model::Stage), `Receive`).
+    pub shares_clock: bool,
 }
 
 impl Default for Settings {
@@ -34,6 +37,7 @@ impl Default for Settings {
             tls_roots: None,
             answer_bytes_max: 1 << 30,
             ingest_batches: 4,
+            shares_clock: false,
         }
     }
 }
@@ -48,6 +52,7 @@ impl fmt::Debug for Settings {
             .field("tls_roots", &self.tls_roots.as_ref().map(Vec::len))
             .field("answer_bytes_max", &self.answer_bytes_max)
             .field("ingest_batches", &self.ingest_batches)
+            .field("shares_clock", &self.shares_clock)
             .finish()
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::request::Parts;
 use nearfield_model::{
-    Cancellation, Context, Error, ErrorKind, Observation, Result, Rights, Stage,
+    Cancellation, Context, Error, ErrorKind, Observation, Result, Rights, Stage, Stamp,
 };
 
 use super::arrival::Arrival;
@@ -17,13 +17,24 @@ use super::ingest::Ingest;
 use super::work::work;
 use super::{Door, answer};
 use crate::convert::{Incoming, encode_response, verb};
-use crate::head::{SERVICE, is_grpc, request_id_from, timeout_from, traceparent};
+use crate::head::{
+    LEFT, SENT, SERVICE, is_grpc, request_id_from, stamp_from, stamp_to, timeout_from, traceparent,
+};
 
 /// The method that is a stream.
 const INGEST: &str = "Ingest";
 
-/// Answers a request to the service.
+/// Answers a request to the service, and tells a sender who shares the clock when the answer leaves.
 pub(super) async fn call(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let sent = stamp_from(request.headers(), &SENT);
+    let mut response = respond(door, request, sent).await;
+    if sent.is_some() {
+        stamp_to(response.headers_mut(), &LEFT);
+    }
+    response
+}
+
+async fn respond(door: Arc<Door>, request: Request, sent: Option<Stamp>) -> Response {
     let start = Instant::now();
     let (mut parts, body) = request.into_parts();
     if !is_grpc(&parts.headers) {
@@ -40,6 +51,9 @@ pub(super) async fn call(State(door): State<Arc<Door>>, request: Request) -> Res
             return answer::error(&error, None);
         }
     };
+    if let Some(sent) = sent {
+        context.stages.add(Stage::Send, sent.elapsed());
+    }
     if method == INGEST {
         let trace = trace.map(str::to_owned);
         let ingest = Ingest {

@@ -25,12 +25,12 @@ pub(super) async fn work(
         Ok(permit) => permit,
         Err(error) => return (context, Err(error)),
     };
-    context.stages.add(Stage::Queue, start.elapsed());
     let pace = pace(&incoming);
     let cancellation = context.cancellation.clone();
     let call = {
         let door = Arc::clone(door);
         move || {
+            context.stages.add(Stage::Queue, start.elapsed());
             let called = catch_unwind(AssertUnwindSafe(|| call(&door, &context, &incoming)));
             (context, called.unwrap_or_else(|_| Err(panicked())))
         }

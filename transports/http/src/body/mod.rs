@@ -4,7 +4,7 @@ mod json;
 
 use json::JsonReader;
 use nearfield_model::codec::{
-    MessagePackReader, request_to_msgpack, response_from_body, response_from_msgpack,
+    MessagePackReader, MetadataAs, request_to_msgpack, response_from_body, response_from_msgpack,
     response_to_msgpack,
 };
 use nearfield_model::{Error, Request, Response, Result};
@@ -83,14 +83,27 @@ pub fn write_request(format: Format, request: &Request<'_>, to: &mut Vec<u8>) ->
     }
 }
 
-/// Appends the body of a response.
+/// Appends the body of a response, in MessagePack with metadata as maps.
 ///
 /// # Errors
 /// `Internal` if metadata is not JSON.
 pub fn write_response(format: Format, response: &Response, to: &mut Vec<u8>) -> Result<()> {
+    write_response_with(format, MetadataAs::Map, response, to)
+}
+
+/// Appends the body of a response; in JSON metadata is what it is.
+///
+/// # Errors
+/// As [`write_response`].
+pub fn write_response_with(
+    format: Format,
+    metadata: MetadataAs,
+    response: &Response,
+    to: &mut Vec<u8>,
+) -> Result<()> {
     match format {
         Format::Json => json::write_response(response, to),
-        Format::MessagePack => response_to_msgpack(response, to),
+        Format::MessagePack => response_to_msgpack(response, metadata, to),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::time::Instant;
 
-use nearfield_model::{Context, Error, Stage};
+use nearfield_model::{Context, Error, Stage, Stamp};
 
 use super::head::{Head, Length};
 use super::patience::Patience;
@@ -67,8 +67,8 @@ impl Connection {
         self.input.clear();
         let start = Instant::now();
         let sent = self.stream.write_all(request, patience);
-        context.stages.add(Stage::Send, start.elapsed());
-        match sent {
+        let writing = start.elapsed();
+        let reply = match sent {
             // The server may have answered before it had read all, and closed.
             Err(Broken::Connection(error)) => match self.receive(body_bytes_max, patience, context)
             {
@@ -86,7 +86,13 @@ impl Connection {
             },
             Err(Broken::Over(error)) => Err(Lost::Over(error)),
             Ok(()) => self.receive(body_bytes_max, patience, context),
+        };
+        // A server that shares the clock tells better when the request had arrived.
+        let is_told = |reply: &Reply| reply.head.stages.iter().any(|(at, _)| *at == Stage::Send);
+        if !reply.as_ref().is_ok_and(is_told) {
+            context.stages.add(Stage::Send, writing);
         }
+        reply
     }
 
     /// The body of the reply that came last.
@@ -117,7 +123,9 @@ impl Connection {
         self.fill(patience)?;
         let start = Instant::now();
         let reply = self.read_reply(body_bytes_max, patience);
-        context.stages.add(Stage::Receive, start.elapsed());
+        let left = reply.as_ref().ok().and_then(|reply| reply.head.left);
+        let time = left.map_or_else(|| start.elapsed(), Stamp::elapsed);
+        context.stages.add(Stage::Receive, time);
         reply
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nearfield_model::Stage;
+use nearfield_model::{Stage, Stamp};
 
 use crate::body::Format;
 
@@ -32,6 +32,8 @@ pub(super) struct Head {
     /// The wire that the server speaks, as it tells it.
     pub(super) wire: Option<String>,
     pub(super) stages: Vec<(Stage, Duration)>,
+    /// When the response left, by the clock that both sides share.
+    pub(super) left: Option<Stamp>,
 }
 
 impl Head {
@@ -58,6 +60,7 @@ impl Head {
             retry_after: None,
             wire: None,
             stages: Vec::new(),
+            left: None,
         };
         for header in response.headers.iter() {
             // Bytes outside of ASCII are in no header that matters.
@@ -107,6 +110,8 @@ impl Head {
             self.retry_after = value.parse().ok().map(Duration::from_secs);
         } else if is("nearfield-wire") {
             self.wire = Some(value.chars().take(40).collect());
+        } else if is("nearfield-left-ns") {
+            self.left = Stamp::read(value);
         } else if is("server-timing") {
             self.stages.extend(value.split(',').filter_map(timing));
         }

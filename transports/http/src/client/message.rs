@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use nearfield_model::{Request, RequestId, Result};
+use nearfield_model::{Request, RequestId, Result, Stamp};
 
 use super::settings::Settings;
 use super::target::Target;
@@ -17,6 +17,7 @@ const CALL_BYTES_MAX: usize = 1 << 10;
 pub(super) struct Lines {
     prefix: String,
     common: String,
+    shares_clock: bool,
     format: Format,
 }
 
@@ -26,7 +27,7 @@ impl Lines {
             "host: {}\r\nuser-agent: nearfield/{}\r\naccept: {}\r\n",
             target.authority,
             env!("CARGO_PKG_VERSION"),
-            settings.format.media_type(),
+            accepted(settings.format),
         );
         if let Some(key) = &settings.api_key {
             common.push_str("authorization: Bearer ");
@@ -39,12 +40,22 @@ impl Lines {
         Lines {
             prefix: target.prefix.clone(),
             common,
+            shares_clock: settings.shares_clock,
             format: settings.format,
         }
     }
 
     fn bytes_max(&self) -> usize {
         self.prefix.len() + self.common.len() + CALL_BYTES_MAX
+    }
+}
+
+/// What a client reads. Metadata comes as text, which it has to become anyway, and which keeps
+/// every digit.
+fn accepted(format: Format) -> &'static str {
+    match format {
+        Format::Json => format.media_type(),
+        Format::MessagePack => "application/msgpack;metadata=json",
     }
 }
 
@@ -108,6 +119,9 @@ impl Message {
                 "nearfield-request-id: {client:032x}-{}\r\n",
                 id.number
             );
+        }
+        if lines.shares_clock {
+            let _ = write!(head, "nearfield-sent-ns: {}\r\n", Stamp::now());
         }
         head.push_str("\r\n");
         let start = self.body_start - head.len();

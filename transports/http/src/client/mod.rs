@@ -174,7 +174,8 @@ impl Client {
         let mut lease = self.pool.take(patience)?;
         let waiting = lease.connection.take();
         let was_waiting = waiting.is_some();
-        let mut connection = match waiting.map_or_else(|| self.open(patience), Ok) {
+        let open = || context.stages.time(Stage::Send, || self.open(patience));
+        let mut connection = match waiting.map_or_else(open, Ok) {
             Ok(connection) => connection,
             Err(Broken::Over(error)) => return Err(error),
             Err(Broken::Connection(error)) => {

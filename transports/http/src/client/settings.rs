@@ -34,6 +34,9 @@ pub struct Settings {
     /// A file of certificates (PEM) of the authorities to trust, in place of those that the
     /// platform trusts.
     pub ca_file: Option<PathBuf>,
+    /// Whether client and server run on one machine, so that its clock tells how long bytes are on
+    /// their way ([`Stage::Send`](nearfield_model::Stage), `Receive`); false unless said otherwise.
+    pub shares_clock: bool,
 }
 
 impl Default for Settings {
@@ -49,6 +52,7 @@ impl Default for Settings {
             keep_alive: true,
             response_bytes_max: 1 << 30,
             ca_file: None,
+            shares_clock: false,
         }
     }
 }
@@ -67,6 +71,7 @@ impl fmt::Debug for Settings {
             .field("keep_alive", &self.keep_alive)
             .field("response_bytes_max", &self.response_bytes_max)
             .field("ca_file", &self.ca_file)
+            .field("shares_clock", &self.shares_clock)
             .finish()
     }
 }

@@ -29,6 +29,9 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nnear
 /// How long a connection without calls may stay open once the server ends.
 const FAREWELL_TIME_MAX: Duration = Duration::from_millis(500);
 
+/// A connection that was silent for so long may have to make place for a new one.
+const SILENCE_TIME_MIN: Duration = Duration::from_secs(2);
+
 /// The connections that there are.
 #[derive(Default)]
 pub(crate) struct Connections {
@@ -66,6 +69,18 @@ impl Connections {
             }
             true
         });
+    }
+
+    /// Has the connection that was silent for longest closed, if it was so for a while, so that
+    /// who holds many open keeps nobody out. Tells whether there was one.
+    fn make_place(&self) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let silent = known.iter().filter_map(Weak::upgrade);
+        let longest = silent
+            .filter_map(|connection| Some((connection.silent_for()?, connection)))
+            .filter(|(time, _)| *time > SILENCE_TIME_MIN)
+            .max_by_key(|(time, _)| *time);
+        longest.map(|(_, connection)| connection.leave()).is_some()
     }
 
     fn add(&self, connection: &Arc<Connection>) {
@@ -107,12 +122,13 @@ pub(crate) async fn accept(
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
+                connections.make_place();
                 pause_after(&error).await;
                 continue;
             }
         };
         let place = Place::take(&connections);
-        if connections.open() > door.settings.connections_max {
+        if connections.open() > door.settings.connections_max && !connections.make_place() {
             tokio::spawn(turn_away(stream, place));
             continue;
         }

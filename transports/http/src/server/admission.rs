@@ -84,6 +84,13 @@ impl Admission {
         authority: Option<&Authority>,
         local: IpAddr,
     ) -> Result<()> {
+        for name in [HOST, ORIGIN] {
+            if headers.get_all(&name).iter().nth(1).is_some() {
+                return Err(Error::invalid(format!(
+                    "the request has two {name} headers"
+                )));
+            }
+        }
         let host = match authority {
             Some(authority) => Some(authority.as_str()),
             None => headers.get(HOST).map(text).transpose()?,
@@ -273,6 +280,19 @@ mod tests {
             "db.example.com",
             Some("http://app.example.com")
         ));
+    }
+
+    #[test]
+    fn a_second_host_or_origin_is_refused() {
+        let plain = admission(|_| {});
+        for name in [HOST, ORIGIN] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static("localhost"));
+            headers.append(&name, HeaderValue::from_static("http://localhost"));
+            headers.append(&name, HeaderValue::from_static("http://example.com"));
+            let refused = plain.check_place(&headers, None, "127.0.0.1".parse().unwrap());
+            assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidArgument);
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use hyper::header::{
     WWW_AUTHENTICATE,
 };
 use hyper::{Response, StatusCode};
-use nearfield_model::{Error, ErrorKind, Share, Stage, StageClock, server_timing};
+use nearfield_model::{Error, ErrorKind, Share, Stage, StageClock, Stamp, server_timing};
 
 use super::media::Coding;
 use super::problem;
@@ -20,15 +20,30 @@ const SERVER_NAME: HeaderValue =
     HeaderValue::from_static(concat!("nearfield/", env!("CARGO_PKG_VERSION")));
 const WIRE: HeaderName = HeaderName::from_static("nearfield-wire");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+const LEFT: HeaderName = HeaderName::from_static("nearfield-left-ns");
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
-/// The stages that a server sees.
-const STAGES: [Stage; 4] = [Stage::Decode, Stage::Queue, Stage::Engine, Stage::Encode];
+/// The stages that a server sees, beside `send` where the sender shares its clock.
+const STAGES: [Stage; 5] = [
+    Stage::Send,
+    Stage::Decode,
+    Stage::Queue,
+    Stage::Engine,
+    Stage::Encode,
+];
+
+/// Those that are told of: without a shared clock the server does not know how long bytes travelled.
+fn told(stages: &StageClock) -> &'static [Stage] {
+    match stages.get(Stage::Send).is_zero() {
+        true => &STAGES[1..],
+        false => &STAGES,
+    }
+}
 
 /// Bytes with what they hold of the budget.
 struct Held {
-    bytes: Vec<u8>,
-    _share: Option<Share>,
+    bytes: Bytes,
+    _share: Share,
 }
 
 impl AsRef<[u8]> for Held {
@@ -81,21 +96,25 @@ impl http_body::Body for Body {
 pub(crate) fn respond(
     status: StatusCode,
     media_type: &'static str,
-    bytes: Vec<u8>,
+    bytes: impl Into<Bytes>,
     share: Option<Share>,
     stages: &StageClock,
 ) -> Response<Body> {
-    let held = Held {
-        bytes,
-        _share: share,
+    let bytes = bytes.into();
+    let bytes = match share {
+        Some(share) => Bytes::from_owner(Held {
+            bytes,
+            _share: share,
+        }),
+        None => bytes,
     };
-    let body = (!held.bytes.is_empty()).then(|| Bytes::from_owner(held));
+    let body = Some(bytes).filter(|bytes| !bytes.is_empty());
     let mut response = Response::new(Body::Whole(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.reserve(8);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    if let Ok(timing) = HeaderValue::try_from(server_timing(stages, &STAGES)) {
+    if let Ok(timing) = HeaderValue::try_from(server_timing(stages, told(stages))) {
         headers.insert(SERVER_TIMING, timing);
     }
     mark(&mut response);
@@ -107,6 +126,13 @@ pub(crate) fn mark(response: &mut Response<Body>) {
     let headers = response.headers_mut();
     headers.insert(SERVER, SERVER_NAME);
     headers.insert(WIRE, HeaderValue::from_static("1"));
+}
+
+/// Says when a response leaves.
+pub(crate) fn leave(response: &mut Response<Body>) {
+    if let Ok(now) = HeaderValue::try_from(Stamp::now().to_string()) {
+        response.headers_mut().insert(LEFT, now);
+    }
 }
 
 /// A response that is an error; `status` where the kind's own is not right.

@@ -9,9 +9,10 @@ use hyper::body::{Body as _, Incoming};
 use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_TYPE, HeaderValue, VARY};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use nearfield_model::codec::MetadataAs;
 use nearfield_model::{
     Context, Error, ErrorKind, Observation, RequestId, Result, Rights, Service as _, Share, Stage,
-    StageClock, check_collection_name,
+    StageClock, Stamp, check_collection_name,
 };
 use tower_service::Service as _;
 
@@ -24,12 +25,15 @@ use super::media::{self, Coding};
 use super::page;
 use super::routes::{self, Found, Target};
 use super::turn::Caller;
-use crate::body::{Format, RequestReader, write_response};
+use crate::body::{Format, RequestReader, write_response_with};
 
 /// After an error, so much of the body is read on, for so long: who is still sending would
 /// otherwise not see the answer.
 const DRAINED_BYTES_MAX: usize = 4 << 20;
 const DRAINED_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// How long a body that comes without a pause keeps its thread from others.
+const TURN_TIME_MAX: Duration = Duration::from_millis(1);
 
 /// Answers a request.
 pub(crate) async fn answer(
@@ -54,6 +58,7 @@ pub(crate) async fn answer(
         start,
         verb: None,
         context: Context::default(),
+        sent: None,
         caller: match parts.version {
             Version::HTTP_2 => Caller::Shared,
             _ => Caller::Alone(connection.number()),
@@ -73,6 +78,9 @@ pub(crate) async fn answer(
         headers.append(VARY, HeaderValue::from_static("origin"));
     }
     call.observe(&parts, &response, error);
+    if call.sent.is_some() {
+        answer::leave(&mut response);
+    }
     if parts.method == Method::HEAD {
         return page::without_body(response);
     }
@@ -181,12 +189,22 @@ impl Refusal {
     }
 }
 
+/// How an answer is to be written.
+struct Answer {
+    format: Format,
+    metadata: MetadataAs,
+    coding: Option<Coding>,
+    status: StatusCode,
+}
+
 /// A request under way.
 struct Call<'d> {
     door: &'d Door,
     start: Instant,
     verb: Option<&'static str>,
     context: Context,
+    /// When the request was sent, if its sender shares the clock.
+    sent: Option<Stamp>,
     caller: Caller,
 }
 
@@ -224,15 +242,25 @@ impl Call<'_> {
         self.read_headers(&parts.headers)?;
         let format = media::answer_format(&parts.headers)
             .map_err(Refusal::with(StatusCode::NOT_ACCEPTABLE))?;
+        let answer = Answer {
+            format,
+            metadata: media::answer_metadata(&parts.headers),
+            coding: media::answer_coding(&parts.headers),
+            status: StatusCode::from_u16(route.status).unwrap_or(StatusCode::OK),
+        };
         let (reader, share) = self.read_body(parts, body, verb, collection).await?;
-        let coding = media::answer_coding(&parts.headers);
-        let status = StatusCode::from_u16(route.status).unwrap_or(StatusCode::OK);
+        if let Some(sent) = self.sent {
+            // What has arrived is decoded while the rest is on its way.
+            let stages = &self.context.stages;
+            let on_the_way = sent.elapsed().saturating_sub(stages.get(Stage::Decode));
+            stages.add(Stage::Send, on_the_way);
+        }
         let waiting = Instant::now();
         self.door
             .turns
             .run(self.caller, || {
                 self.context.stages.add(Stage::Queue, waiting.elapsed());
-                self.call(reader, share, format, coding, status)
+                self.call(reader, share, &answer)
             })
             .map_err(Into::into)
     }
@@ -263,6 +291,9 @@ impl Call<'_> {
                 Error::invalid("a request id is 32 hex digits, a dash and a number")
                     .in_field("nearfield-request-id")
             })?);
+        }
+        if let Some(value) = headers.get("nearfield-sent-ns") {
+            self.sent = value.to_str().ok().and_then(Stamp::read);
         }
         if let Some(value) = headers.get("nearfield-timeout-ms") {
             let timeout = value.to_str().ok().and_then(|text| text.parse().ok());
@@ -303,7 +334,13 @@ impl Call<'_> {
             .context
             .deadline
             .map_or(end, |deadline| deadline.min(end));
+        let mut turn = Instant::now();
         while let Some(piece) = self.next_piece(body, end).await? {
+            // Who sends without a pause lets others have their turn.
+            if turn.elapsed() > TURN_TIME_MAX {
+                tokio::task::yield_now().await;
+                turn = Instant::now();
+            }
             match intake.is_compressed() {
                 false => intake.feed(&piece)?,
                 true => self.door.turns.run(self.caller, || intake.feed(&piece))?,
@@ -342,9 +379,7 @@ impl Call<'_> {
         &self,
         reader: RequestReader,
         mut share: Share,
-        format: Format,
-        coding: Option<Coding>,
-        status: StatusCode,
+        answer: &Answer,
     ) -> Result<Response<Body>> {
         let stages = &self.context.stages;
         let request = stages.time(Stage::Decode, || reader.finish())?;
@@ -361,15 +396,23 @@ impl Call<'_> {
         let response = outcome?;
         let start = Instant::now();
         let mut bytes = Vec::new();
-        write_response(format, &response, &mut bytes)?;
+        write_response_with(answer.format, answer.metadata, &response, &mut bytes)?;
         drop(response);
         share.grow(bytes.len())?;
-        let coding = coding.filter(|_| bytes.len() >= self.door.settings.compress_from_bytes);
+        let coding = answer
+            .coding
+            .filter(|_| bytes.len() >= self.door.settings.compress_from_bytes);
         if let Some(coding) = coding {
             bytes = compress(coding, &bytes)?;
         }
         stages.add(Stage::Encode, start.elapsed());
-        let mut response = answer::respond(status, format.media_type(), bytes, Some(share), stages);
+        let mut response = answer::respond(
+            answer.status,
+            answer.format.media_type(),
+            bytes,
+            Some(share),
+            stages,
+        );
         if let Some(coding) = coding {
             answer::encoded(&mut response, coding);
         }

@@ -65,6 +65,19 @@ impl Connection {
         Entered(self)
     }
 
+    /// How long it has had no call and sent nothing; none during a call.
+    pub(crate) fn silent_for(&self) -> Option<Duration> {
+        let since_ms = self.active_ms.load(Ordering::Relaxed);
+        let rests = self.calls.load(Ordering::Relaxed) == 0;
+        rests.then(|| Duration::from_millis(self.now_ms().saturating_sub(since_ms)))
+    }
+
+    /// Has it closed; it is no longer one that is silent.
+    pub(crate) fn leave(&self) {
+        self.active_ms.store(u64::MAX, Ordering::Relaxed);
+        self.overdue.notify_one();
+    }
+
     /// Whether it has kept others waiting for too long.
     pub(crate) fn is_overdue(&self, header_timeout: Duration, idle_timeout: Duration) -> bool {
         if self.calls.load(Ordering::Relaxed) > 0 {

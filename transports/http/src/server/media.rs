@@ -1,7 +1,10 @@
 //! What the two sides speak: media types and encodings.
 
 use hyper::HeaderMap;
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue,
+};
+use nearfield_model::codec::MetadataAs;
 use nearfield_model::{Error, ErrorKind, Result};
 
 use crate::body::Format;
@@ -76,6 +79,19 @@ pub(crate) fn answer_format(headers: &HeaderMap) -> Result<Format> {
             "none of the accepted types is written; accept application/json or application/msgpack",
         )
         .in_field("accept")),
+    }
+}
+
+/// How metadata is to stand in an answer of MessagePack: `application/msgpack;metadata=json` asks
+/// for text.
+pub(crate) fn answer_metadata(headers: &HeaderMap) -> MetadataAs {
+    let asks = |value: &HeaderValue| {
+        let mut parts = value.as_bytes().split(|byte| matches!(byte, b';' | b','));
+        parts.any(|part| part.trim_ascii().eq_ignore_ascii_case(b"metadata=json"))
+    };
+    match headers.get_all(ACCEPT).iter().any(asks) {
+        true => MetadataAs::Json,
+        false => MetadataAs::Map,
     }
 }
 
@@ -171,6 +187,23 @@ mod tests {
             assert!(answer_format(&headers(ACCEPT, accept)).is_err(), "{accept}");
         }
         assert_eq!(answer_format(&HeaderMap::new()), Ok(Format::Json));
+    }
+
+    #[test]
+    fn metadata_is_text_for_those_who_ask() {
+        for (accept, metadata) in [
+            ("application/msgpack", MetadataAs::Map),
+            ("application/msgpack;metadata=json", MetadataAs::Json),
+            (
+                "application/msgpack; q=1; metadata=json, */*;q=0.1",
+                MetadataAs::Json,
+            ),
+            ("application/msgpack;metadata=xml", MetadataAs::Map),
+        ] {
+            let headers = headers(ACCEPT, accept);
+            assert_eq!(answer_metadata(&headers), metadata, "{accept}");
+            assert_eq!(answer_format(&headers), Ok(Format::MessagePack), "{accept}");
+        }
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! Answers that are not the model's: probes, metrics, and the description of the server.
 
+use std::sync::OnceLock;
+
+use bytes::Bytes;
 use http_body::Body as _;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ALLOW, CONTENT_LENGTH, HeaderValue,
 };
 use hyper::{Response, StatusCode};
-use nearfield_model::{Error, ErrorKind, Result, StageClock};
+use nearfield_model::{Error, ErrorKind, Result, Share, StageClock};
 
 use super::answer::{self, Body};
 use super::door::Door;
@@ -16,8 +19,13 @@ use super::routes::Target;
 
 /// Answers a route that is no verb's.
 pub(crate) fn answer(door: &Door, target: Target, stages: &StageClock) -> Result<Response<Body>> {
-    let (media_type, text) = match target {
-        Target::Metrics => ("text/plain; version=0.0.4", metrics::write(door)),
+    let mut share = None;
+    let (media_type, bytes) = match target {
+        Target::Metrics => {
+            let bytes = Bytes::from(metrics::write(door));
+            share.insert(Share::new(&door.budget)).grow(bytes.len())?;
+            ("text/plain; version=0.0.4", bytes)
+        }
         Target::Ready if !door.limited.is_ready() => {
             return Err(Error::new(
                 ErrorKind::Unavailable,
@@ -26,18 +34,34 @@ pub(crate) fn answer(door: &Door, target: Target, stages: &StageClock) -> Result
         }
         Target::OpenApi => (
             "application/json",
-            openapi::document(door.admission.has_keys()).to_string(),
+            description(door.admission.has_keys()).clone(),
         ),
-        Target::Reference => ("text/html; charset=utf-8", reference::html()),
-        _ => ("application/json", r#"{"status":"ok"}"#.to_owned()),
+        Target::Reference => ("text/html; charset=utf-8", reference().clone()),
+        _ => (
+            "application/json",
+            Bytes::from_static(br#"{"status":"ok"}"#),
+        ),
     };
     Ok(answer::respond(
         StatusCode::OK,
         media_type,
-        text.into_bytes(),
-        None,
+        bytes,
+        share,
         stages,
     ))
+}
+
+/// The OpenAPI description, written once: it takes longer than most calls.
+fn description(has_keys: bool) -> &'static Bytes {
+    static WRITTEN: [OnceLock<Bytes>; 2] = [OnceLock::new(), OnceLock::new()];
+    let written = || Bytes::from(openapi::document(has_keys).to_string());
+    WRITTEN[usize::from(has_keys)].get_or_init(written)
+}
+
+/// The reference page, written once.
+fn reference() -> &'static Bytes {
+    static WRITTEN: OnceLock<Bytes> = OnceLock::new();
+    WRITTEN.get_or_init(|| Bytes::from(reference::html()))
 }
 
 /// Answers `OPTIONS`: what a path takes, for browsers that ask before they send.

@@ -50,7 +50,7 @@ pub struct Client {
     owner: Peer,
     watch: Watch,
     sockets: Sockets,
-    memory: Option<Memory>,
+    memory: Option<Box<Memory>>,
     next_call: AtomicU64,
 }
 
@@ -85,7 +85,7 @@ impl Client {
         Ok(Client {
             sockets: Sockets::new(socket, hello, Arc::clone(&state)),
             watch: Watch::start(state, control, owner.end())?,
-            memory,
+            memory: memory.map(Box::new),
             settings,
             owner,
             next_call: AtomicU64::new(1),
@@ -129,7 +129,13 @@ impl Service for Client {
         };
         answered.map_err(|lost| match patience.end(&lost) {
             Some(error) => error,
-            None => self.gone(),
+            None => {
+                // One more connection may be refused by an owner that lives.
+                if lost.kind() != std::io::ErrorKind::ConnectionRefused {
+                    self.watch.end();
+                }
+                self.gone()
+            }
         })?
     }
 

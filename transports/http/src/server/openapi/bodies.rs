@@ -71,6 +71,30 @@ pub(super) fn of(verb: &str) -> Value {
     }
 }
 
+/// A body that is answered well by a collection that `create_collection`'s made.
+pub(super) fn example(verb: &str) -> Option<Value> {
+    Some(match verb {
+        "create_collection" => json!({"dimension": 3, "metric": "cosine"}),
+        "upsert" => json!({
+            "ids": [1, 2],
+            "vectors": [[0.9, 0.1, 0.3], [0.2, 0.8, 0.1]],
+            "metadata": [{"title": "Kind of Blue", "year": 1959}, null],
+        }),
+        "get" => json!({"ids": [1, "nobody"]}),
+        "delete" => json!({"ids": [2]}),
+        "update_metadata" => json!({"ids": [1], "patch": {"year": 1960}}),
+        "search" => json!({
+            "vectors": [[0.1, 0.9, 0.0]],
+            "limit": 5,
+            "filter": "year >= 1960",
+            "with_metadata": true,
+        }),
+        "scan" => json!({"limit": 10}),
+        "count" => json!({"filter": {"must": [{"field": "year", "range": {"gte": 1960}}]}}),
+        _ => return None,
+    })
+}
+
 /// What bodies refer to.
 pub(super) fn definitions() -> Map<String, Value> {
     let row = json!({"type": "array", "minItems": 1, "maxItems": DIMENSION_MAX, "items": {"type": "number"}});
@@ -267,6 +291,18 @@ mod tests {
         fields.retain(|field| field != "none" && !field.is_empty());
         fields.sort();
         fields
+    }
+
+    #[test]
+    fn examples_are_read() {
+        for verb in Request::VERBS {
+            let Some(example) = example(verb) else {
+                continue;
+            };
+            let mut reader = RequestReader::new(Format::Json, verb, "albums");
+            reader.feed(example.to_string().as_bytes()).unwrap();
+            reader.finish().unwrap().check().unwrap();
+        }
     }
 
     #[test]

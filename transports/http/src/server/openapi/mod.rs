@@ -83,6 +83,7 @@ fn collection_parameter() -> Value {
             "type": "string",
             "pattern": format!("^[A-Za-z0-9_-]{{1,{COLLECTION_NAME_BYTES_MAX}}}$"),
         },
+        "example": "albums",
     })
 }
 
@@ -105,6 +106,14 @@ fn operation(route: &Route, answer: Option<&Value>) -> Value {
         "description": "Refused or failed; `kind` says how",
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     });
+    if matches!(route.target, Target::Verb(_)) {
+        let mut refused = refused.clone();
+        refused["description"] = json!(
+            "A body or parameter that breaks a rule, also one that this description cannot state: \
+             a filter whose text does not parse, rows that do not fit the collection"
+        );
+        responses.insert("400".to_owned(), refused);
+    }
     responses.insert("default".to_owned(), refused);
     let mut operation = json!({
         "summary": route.summary,
@@ -140,10 +149,14 @@ fn operation_id(route: &Route) -> String {
 
 fn request_body(verb: &str) -> Value {
     let schema = bodies::of(verb);
+    let mut json = json!({"schema": schema});
+    if let Some(example) = bodies::example(verb) {
+        json["example"] = example;
+    }
     json!({
         "required": schema.get("required").is_some(),
         "content": {
-            "application/json": {"schema": schema},
+            "application/json": json,
             "application/msgpack": {"schema": schema},
         },
     })

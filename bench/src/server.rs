@@ -1,5 +1,6 @@
 //! `nearfield serve` in a process of its own, and what it uses.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -11,19 +12,18 @@ use crate::machine::{field, first_number};
 
 /// How long a server may take until it answers.
 const START_MAX: Duration = Duration::from_secs(20);
-/// Ticks per second of `/proc/PID/stat`, the same on every Linux.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A running server; it is killed when this is dropped.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
-    pub(super) address: String,
+    pub(crate) address: String,
 }
 
 impl Server {
-    /// Serves the store at `path`, which is made if it is not there.
-    pub(super) fn start(program: Option<&Path>, path: &Path) -> Result<Server> {
+    /// Serves a store: a path, which is made if it is not there, or another target. The program is
+    /// `nearfield`, by default the one beside this.
+    pub(crate) fn start(program: Option<&Path>, store: impl AsRef<OsStr>) -> Result<Server> {
         let program = match program {
             Some(program) => program.to_owned(),
             None => beside_this()?,
@@ -31,7 +31,7 @@ impl Server {
         let address = free_address()?;
         let child = Command::new(&program)
             .arg("serve")
-            .arg(path)
+            .arg(store)
             .args(["--listen", &address])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -66,23 +66,13 @@ impl Server {
         Err("the server does not answer".into())
     }
 
-    /// CPU time of the server so far, all threads, in seconds; to a hundredth.
-    pub(super) fn cpu_seconds(&self) -> Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name, in parentheses, may hold spaces; user and system time are the 12th and 13th
-        // behind it.
-        let rest = stat.rsplit_once(')').ok_or("no process name")?.1;
-        let ticks: Vec<f64> = rest
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .map(str::parse)
-            .collect::<std::result::Result<_, _>>()?;
-        Ok(ticks.iter().sum::<f64>() / TICKS_PER_SECOND)
+    /// CPU time of the server so far, all threads that live, in seconds.
+    pub(crate) fn cpu_seconds(&self) -> Result<f64> {
+        cpu_seconds(self.child.id())
     }
 
     /// Anonymous memory of the server, in bytes.
-    pub(super) fn anonymous_bytes(&self) -> f64 {
+    pub(crate) fn anonymous_bytes(&self) -> f64 {
         let status = format!("/proc/{}/status", self.child.id());
         let kib = field(&status, "RssAnon:").and_then(|text| first_number(&text));
         kib.unwrap_or(0.0) * 1024.0
@@ -95,6 +85,18 @@ impl Drop for Server {
         let _killed = self.child.kill();
         let _reaped = self.child.wait();
     }
+}
+
+/// CPU time of another process so far, all threads that live, in seconds. A thread that runs
+/// counts to its last tick.
+pub(crate) fn cpu_seconds(process: u32) -> Result<f64> {
+    let mut nanoseconds = 0.0;
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        // A thread may end meanwhile.
+        let text = fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
+        nanoseconds += first_number(&text).unwrap_or(0.0);
+    }
+    Ok(nanoseconds / 1e9)
 }
 
 fn beside_this() -> Result<PathBuf> {
