@@ -7,6 +7,7 @@
 )]
 
 mod deny;
+mod mojo;
 mod run;
 mod test;
 mod tidy;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
 fn help() -> String {
     let mut text = String::from(
         "cargo xtask test [--only STEP]...   run every step below, or those named\n\
+         cargo xtask test --mojo             the same, with the Mojo compiler installed first\n\
          cargo xtask tidy                    run the housekeeping checks alone\n\
          cargo xtask help                    print this\n\nSteps:\n",
     );
