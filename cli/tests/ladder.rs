@@ -1,4 +1,5 @@
 //! `nearfield ladder` on a tiny workload, through every door that is there.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod common;
 #[path = "common/python.rs"]

@@ -1,5 +1,6 @@
 //! The ladder's page in a real browser: it fits a phone, has its bars, and follows the reader's
 //! choice of light or dark.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod common;
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{deny, mojo, run, tidy};
+use crate::{deny, mojo, python, run, tidy};
 
 /// One step of `cargo xtask test`. What it returns is a note for the summary.
 pub(crate) struct Step {
@@ -42,6 +42,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "mojo",
         about: "the Mojo package, where its compiler is",
         run: mojo::step,
+    },
+    Step {
+        name: "python",
+        about: "the Python package: its types, its examples, and the cases of all doors through it",
+        run: python::check,
     },
     Step {
         name: "doc",

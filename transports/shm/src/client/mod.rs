@@ -129,7 +129,13 @@ impl Service for Client {
         };
         answered.map_err(|lost| match patience.end(&lost) {
             Some(error) => error,
-            None => self.gone(),
+            None => {
+                // One more connection may be refused by an owner that lives.
+                if lost.kind() != std::io::ErrorKind::ConnectionRefused {
+                    self.watch.end();
+                }
+                self.gone()
+            }
         })?
     }
 
