@@ -9,7 +9,7 @@ pub(crate) fn two() -> Result<Option<(usize, usize)>> {
     let allowed = sched_getaffinity(None)?;
     let mut cores = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core));
     let first = cores.next();
-    Ok(first.zip(cores.last()))
+    Ok(first.zip(cores.next_back()))
 }
 
 /// Keeps this thread on a core until it is dropped.

@@ -7,10 +7,11 @@ use nearfield::{Calibration, Description, FieldDescription, IndexDescription};
 use serde_json::json;
 
 use crate::failure::Outcome;
+use crate::participants::Others;
 use crate::show::{Align, Output, Table, bytes, clean, duration, number, plural};
 use crate::store::{Store, StorePath};
 
-/// Tell what is in a store: collections, counts, bytes, state
+/// Tell what is in a store: collections, counts, bytes, state; and who else has it open
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -43,9 +44,13 @@ impl Info {
             .map(|name| store.describe(name))
             .collect::<Outcome<Vec<_>>>()?;
         let disk = store.disk_bytes();
+        let others = Others::of(&store)?;
+        let (owner, guests) = others.json();
         output.json(&json!({
             "path": store.target(),
             "bytes": disk,
+            "owner": owner,
+            "guests": guests,
             "collections": descriptions,
         }))?;
         let mut text = format!("{}: {}", clean(store.target()), {
@@ -56,6 +61,9 @@ impl Info {
             text += &format!(", {} on disk", bytes(disk));
         }
         text.push('\n');
+        if !others.are_none() {
+            text += &others.text(output.width());
+        }
         for description in &descriptions {
             text += &format!("\n{}\n", output.bold(&description.collection));
             text += &show(description).text(output.width());

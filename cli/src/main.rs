@@ -20,6 +20,7 @@ mod interrupt;
 mod key;
 mod ladder;
 mod list;
+mod participants;
 mod restore;
 mod resume;
 mod search;

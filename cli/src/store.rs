@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 use nearfield::{
-    Builder, Context, Database, DescribeCollection, Description, ListCollections, Verb,
+    Builder, Context, Database, DescribeCollection, Description, ListCollections, Participants,
+    Verb,
 };
 
 use crate::budget;
@@ -174,6 +175,13 @@ impl Store {
     /// The names of all collections.
     pub(crate) fn collections(&self) -> Outcome<Vec<String>> {
         Ok(self.call(ListCollections {})?.collections)
+    }
+
+    /// The processes that share the path; `None` for stores that are no path.
+    pub(crate) fn participants(&self) -> Outcome<Option<Participants>> {
+        self.database
+            .participants()
+            .map_err(|error| Failure::of(&error, &self.target))
     }
 
     /// A collection's schema and state.

@@ -48,6 +48,30 @@ fn a_server_takes_over_from_another_that_is_killed() {
 }
 
 #[test]
+fn info_tells_who_shares_the_path() {
+    let place = Place::new();
+    let first = Served::start(&place.path("data"));
+    let second = Served::start(&place.path("data"));
+    place.ok(&["create", second.url(), "docs", "--dimension", "3"]);
+    let told = place.json(&["info", "data"]);
+    assert_eq!(told["owner"]["pid"], first.id());
+    assert_eq!(told["owner"]["program"], "nearfield serve");
+    assert_eq!(told["guests"].as_array().unwrap().len(), 1, "{told}");
+    assert_eq!(told["guests"][0]["pid"], second.id());
+    assert!(told["guests"][0]["requests"].as_u64() >= Some(1), "{told}");
+    let text = place.ok(&["info", "data"]);
+    for id in [first.id(), second.id()] {
+        assert!(
+            text.contains(&format!("process {id} (nearfield serve)")),
+            "{text}"
+        );
+    }
+    drop((first, second));
+    let told = place.json(&["info", "data"]);
+    assert!(told["owner"].is_null(), "{told}");
+}
+
+#[test]
 fn files_of_a_store_that_is_open_are_left_alone() {
     let place = Place::new();
     place.ok(&["create", "data", "docs", "--dimension", "3"]);

@@ -13,6 +13,8 @@ use nearfield_model::{
 use crate::collection::Collection;
 use crate::embedded;
 use crate::measure;
+#[cfg(feature = "shm")]
+use crate::participants::Participants;
 #[cfg(any(feature = "http", feature = "grpc"))]
 use crate::remote;
 use crate::remote::Remote;
@@ -137,15 +139,24 @@ impl Builder {
         }
         Database::over(match Scheme::parse(&self.target)? {
             #[cfg(feature = "shm")]
-            Scheme::Path(path) if self.share => sharing::open(&path, self.options, &self.remote)?,
-            #[cfg(feature = "shm")]
-            Scheme::Path(path) => sharing::open_alone(&path, self.options, &self.remote)?,
+            Scheme::Path(path) => {
+                let open = if self.share {
+                    sharing::open
+                } else {
+                    sharing::open_alone
+                };
+                return Database::on_path(open(&path, self.options, &self.remote)?);
+            }
             #[cfg(not(feature = "shm"))]
             Scheme::Path(path) => embedded::open(&path, self.options)?,
             #[cfg(feature = "shm")]
-            Scheme::SharedMemory(path) => sharing::join(&path, self.options, &self.remote, true)?,
+            Scheme::SharedMemory(path) => {
+                return Database::on_path(sharing::join(&path, self.options, &self.remote, true)?);
+            }
             #[cfg(feature = "shm")]
-            Scheme::UnixSocket(path) => sharing::join(&path, self.options, &self.remote, false)?,
+            Scheme::UnixSocket(path) => {
+                return Database::on_path(sharing::join(&path, self.options, &self.remote, false)?);
+            }
             Scheme::Memory => embedded::open_memory(self.options)?,
             #[cfg(feature = "http")]
             Scheme::Http(url) => remote::open_http(&url, self.remote)?,
@@ -163,6 +174,8 @@ pub struct Database {
 
 struct Shared {
     service: Arc<dyn Service>,
+    #[cfg(feature = "shm")]
+    path: Option<Arc<crate::shared::Shared>>,
     writer: Writer,
 }
 
@@ -172,13 +185,36 @@ impl Database {
     /// # Errors
     /// `Internal` if the operating system gives no random bytes.
     pub fn over(service: Arc<dyn Service>) -> Result<Self> {
-        let shared = Shared {
-            service,
-            writer: Writer::new()?,
-        };
         Ok(Database {
-            shared: Arc::new(shared),
+            shared: Arc::new(Shared {
+                service,
+                #[cfg(feature = "shm")]
+                path: None,
+                writer: Writer::new()?,
+            }),
         })
+    }
+
+    #[cfg(feature = "shm")]
+    fn on_path(path: Arc<crate::shared::Shared>) -> Result<Self> {
+        Ok(Database {
+            shared: Arc::new(Shared {
+                service: path.clone(),
+                path: Some(path),
+                writer: Writer::new()?,
+            }),
+        })
+    }
+
+    /// The processes that share the path with this one: its owner and the guests. `None` for
+    /// stores that are no path.
+    ///
+    /// # Errors
+    /// `Unavailable` if the owner does not answer.
+    #[cfg(feature = "shm")]
+    pub fn participants(&self) -> Result<Option<Participants>> {
+        let path = self.shared.path.as_ref();
+        path.map(|path| path.participants()).transpose()
     }
 
     /// What stands behind the handle, for programs that make contexts and requests themselves.

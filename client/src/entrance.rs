@@ -10,6 +10,7 @@ use nearfield_shm::client::Settings;
 
 use crate::guest::Guest;
 use crate::owner::Owner;
+use crate::participants::Participants;
 use crate::place::Place;
 use crate::remote::Remote;
 use crate::shared::Role;
@@ -67,6 +68,32 @@ impl Entrance {
         context.deadline.unwrap_or(latest)
     }
 
+    /// Who shares the path, as its owner tells.
+    ///
+    /// # Errors
+    /// Those of [`Participants::ask`].
+    pub(crate) fn participants(&self) -> Result<Participants> {
+        let timeout = self.settings.connect_timeout;
+        match &self.way {
+            Way::Share(place) | Way::Alone(place) => {
+                Participants::ask(Some(place.root()), &place.socket(), timeout)
+            }
+            Way::Join(path) if path.is_dir() => {
+                let place = Place::find(path, false)?;
+                Participants::ask(Some(place.root()), &place.socket(), timeout)
+            }
+            Way::Join(socket) => Participants::ask(None, socket, timeout),
+        }
+    }
+
+    /// The folder, if this is one that this process may own.
+    pub(crate) fn root(&self) -> Option<&Path> {
+        match &self.way {
+            Way::Share(place) | Way::Alone(place) => Some(place.root()),
+            Way::Join(_) => None,
+        }
+    }
+
     /// Enters, and waits until `until` for an owner that is about to let others in.
     ///
     /// # Errors
@@ -76,7 +103,7 @@ impl Entrance {
         let started = Instant::now();
         let mut pause = PAUSES[0];
         loop {
-            let failure = match self.try_enter()? {
+            let failure = match self.try_enter(until)? {
                 Entered::As(role) => return Ok(role),
                 Entered::Refused(failure) if started.elapsed() > STALE_MAX => return Err(failure),
                 Entered::Refused(failure) | Entered::NotYet(failure) => failure,
@@ -90,18 +117,18 @@ impl Entrance {
         }
     }
 
-    fn try_enter(&self) -> Result<Entered> {
+    fn try_enter(&self, until: Instant) -> Result<Entered> {
         match &self.way {
-            Way::Share(place) => self.share(place),
+            Way::Share(place) => self.share(place, until),
             Way::Alone(place) => Owner::open(place, &self.options).map(Entered::owner),
-            Way::Join(path) => self.join(path),
+            Way::Join(path) => self.join(path, until),
         }
     }
 
-    fn share(&self, place: &Place) -> Result<Entered> {
+    fn share(&self, place: &Place, until: Instant) -> Result<Entered> {
         let holder = Holder::of(place.root());
         if holder.is_some_and(|holder| holder.shared)
-            && let Some(guest) = Guest::join(&place.socket(), &self.settings)?
+            && let Some(guest) = Guest::join(&place.socket(), &self.settings, until)?
         {
             return Ok(Entered::guest(guest));
         }
@@ -116,10 +143,10 @@ impl Entrance {
         })
     }
 
-    fn join(&self, path: &Path) -> Result<Entered> {
+    fn join(&self, path: &Path, until: Instant) -> Result<Entered> {
         let joined = match path.is_dir() {
-            true => Guest::join(&Place::find(path, false)?.socket(), &self.settings)?,
-            false => Guest::join(path, &self.settings)?,
+            true => Guest::join(&Place::find(path, false)?.socket(), &self.settings, until)?,
+            false => Guest::join(path, &self.settings, until)?,
         };
         Ok(match joined {
             Some(guest) => Entered::guest(guest),

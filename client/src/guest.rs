@@ -1,6 +1,7 @@
 //! A process that has joined the owner of a shared path.
 
 use std::path::Path;
+use std::time::Instant;
 
 use nearfield_model::{Context, Error, ErrorKind, Request, Reserved, Response, Result, Service};
 use nearfield_shm::client::{Client, Settings};
@@ -12,12 +13,19 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    /// Joins who listens at `socket`; `None` if nobody does.
+    /// Joins who listens at `socket`; `None` if nobody does, or lets nobody in by `until`.
     ///
     /// # Errors
     /// `Unsupported` if the owner is of another version, `Forbidden` if it lets this user not in.
-    pub(crate) fn join(socket: &Path, settings: &Settings) -> Result<Option<Guest>> {
-        match Client::connect(socket, settings.clone()) {
+    pub(crate) fn join(
+        socket: &Path,
+        settings: &Settings,
+        until: Instant,
+    ) -> Result<Option<Guest>> {
+        let mut settings = settings.clone();
+        let left = until.saturating_duration_since(Instant::now());
+        settings.connect_timeout = settings.connect_timeout.min(left);
+        match Client::connect(socket, settings) {
             Ok(client) => Ok(Some(Guest { client })),
             Err(error) if error.kind() == ErrorKind::Unavailable => Ok(None),
             Err(error) => Err(error),

@@ -42,6 +42,8 @@ mod measure;
 mod network_folder;
 #[cfg(feature = "shm")]
 mod owner;
+#[cfg(feature = "shm")]
+mod participants;
 mod per_process;
 #[cfg(feature = "shm")]
 mod place;
@@ -58,5 +60,7 @@ pub use collection::{Call, Collection};
 pub use database::{Builder, Database, connect};
 pub use nearfield_engine::{CollectionReport, Finding, Options, Report, doctor, restore};
 pub use nearfield_model::*;
+#[cfg(feature = "shm")]
+pub use participants::{Participant, Participants};
 pub use remote::Remote;
 pub use reservation::Reservation;

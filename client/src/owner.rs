@@ -8,7 +8,7 @@ use nearfield_engine::io::RealIo;
 use nearfield_engine::{Engine, Options};
 use nearfield_model::{ErrorKind, Result};
 use nearfield_shm::fork;
-use nearfield_shm::server::{Server, Settings};
+use nearfield_shm::server::{GuestReport, Server, Settings};
 
 use crate::place::Place;
 
@@ -16,7 +16,7 @@ use crate::place::Place;
 #[derive(Debug)]
 pub(crate) struct Owner {
     /// Goes first: guests look for another owner while the engine closes.
-    _server: Option<Server>,
+    server: Option<Server>,
     engine: Arc<Engine>,
 }
 
@@ -31,13 +31,13 @@ impl Owner {
         let engine = open_engine(place, options)?;
         if !options.shared {
             return Ok(Owner {
-                _server: None,
+                server: None,
                 engine,
             });
         }
         match Server::start(&place.socket(), engine.clone(), Settings::default()) {
             Ok(server) => Ok(Owner {
-                _server: Some(server),
+                server: Some(server),
                 engine,
             }),
             Err(error) if error.kind() == ErrorKind::Storage => {
@@ -54,6 +54,11 @@ impl Owner {
     /// The engine.
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Those that have joined.
+    pub(crate) fn guests(&self) -> Vec<GuestReport> {
+        self.server.as_ref().map_or(Vec::new(), Server::guests)
     }
 }
 

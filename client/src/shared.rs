@@ -13,6 +13,7 @@ use nearfield_model::{
 use crate::entrance::Entrance;
 use crate::guest::Guest;
 use crate::owner::Owner;
+use crate::participants::Participants;
 use crate::per_process::PerProcess;
 use crate::writer::Writer;
 
@@ -77,6 +78,20 @@ impl Shared {
         let until = Instant::now() + self.entrance.timeout();
         self.state.with(State::new, |state| {
             self.role(state, &Context::default(), until).map(|_| ())
+        })
+    }
+
+    /// Who shares the path.
+    ///
+    /// # Errors
+    /// `Unavailable` if the owner has gone or does not answer.
+    pub(crate) fn participants(&self) -> Result<Participants> {
+        self.state.with(State::new, |state| {
+            let until = Instant::now() + self.entrance.timeout();
+            match &*self.role(state, &Context::default(), until)? {
+                Role::Owner(owner) => Ok(Participants::of(self.entrance.root(), owner.guests())),
+                Role::Guest(_) => self.entrance.participants(),
+            }
         })
     }
 

@@ -1,4 +1,4 @@
-//! Processes that share a path are killed and stopped at random, over and over: what was
+//! Processes that share a path are killed, stopped and ended at random, over and over: what was
 //! acknowledged is there, once; every answer is right; and those that live go on.
 #![cfg(feature = "shm")]
 #![allow(
@@ -13,6 +13,7 @@ mod model;
 mod process;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nearfield::{Builder, Collection, Metric};
@@ -57,12 +58,18 @@ fn open(target: &str, path: &Path) -> Collection {
 
 /// Writes and reads a part of the collection that nobody else writes, and checks each answer.
 fn work(points: &Collection, part: u64) {
-    let mut model = Model::new(part);
-    process::say("opened");
-    loop {
-        model.step(points);
-        process::say("done");
-    }
+    let is_over = &AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            process::wait();
+            is_over.store(true, Ordering::Relaxed);
+        });
+        let mut model = Model::new(part);
+        while !is_over.load(Ordering::Relaxed) {
+            model.step(points);
+            process::say("done");
+        }
+    });
 }
 
 /// A process, and how far it came.
@@ -90,11 +97,18 @@ impl Worker {
         self.done += said.iter().filter(|line| *line == "done").count() as u64;
     }
 
-    /// Ends it, and gives its part with the number of steps that it has made for sure.
-    fn kill(&mut self) -> (u64, u64) {
-        self.process.kill();
+    /// Ends it, gently or not, and gives its part with the number of steps that it has made for
+    /// sure.
+    fn end(&mut self, gently: bool) -> (u64, u64) {
+        match gently {
+            true => self.process.go_on(),
+            false => self.process.kill(),
+        }
         while let Some(line) = self.process.next() {
             self.done += u64::from(line == "done");
+        }
+        if gently {
+            self.process.end();
         }
         (self.part, self.done)
     }
@@ -127,7 +141,7 @@ fn kill_over_and_over(kills: u64) {
     let mut start = |target| Worker::start(&path, target, parts.next().unwrap());
     let mut workers: Vec<Worker> = TARGETS.into_iter().map(&mut start).collect();
     let mut ended = Vec::new();
-    let (mut killed, mut stopped) = (0, 0);
+    let (mut killed, mut left, mut stopped) = (0, 0, 0);
     while killed < kills {
         std::thread::sleep(Duration::from_millis(20 + random(&mut chance) % 200));
         let victim = (random(&mut chance) % TARGETS.len() as u64) as usize;
@@ -139,8 +153,10 @@ fn kill_over_and_over(kills: u64) {
             stopped += 1;
             continue;
         }
-        ended.push(workers[victim].kill());
-        killed += 1;
+        let gently = random(&mut chance).is_multiple_of(5);
+        ended.push(workers[victim].end(gently));
+        killed += u64::from(!gently);
+        left += u64::from(gently);
         workers[victim] = start(workers[victim].target);
         for worker in &mut workers {
             assert!(worker.process.is_alive(), "part {} ended", worker.part);
@@ -149,7 +165,7 @@ fn kill_over_and_over(kills: u64) {
     for worker in &mut workers {
         worker.assert_goes_on(Duration::from_secs(30));
     }
-    ended.extend(workers.iter_mut().map(Worker::kill));
+    ended.extend(workers.iter_mut().map(|worker| worker.end(false)));
     let points = open("", &path);
     let (mut steps, mut count) = (0, 0);
     for (part, done) in ended {
@@ -157,5 +173,7 @@ fn kill_over_and_over(kills: u64) {
         count += Model::new(part).assert_is_in(&points, done);
     }
     assert_eq!(points.count().run().unwrap().count, count);
-    println!("{killed} kills, {stopped} stops, {steps} steps acknowledged, {count} points");
+    println!(
+        "{killed} kills, {left} ends, {stopped} stops, {steps} steps acknowledged, {count} points"
+    );
 }

@@ -166,6 +166,7 @@ fn a_path_that_is_not_shared_is_refused_at_once() {
     drop(shared);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_stopped_owner_is_waited_for_until_the_deadline() {
     let folder = tempfile::tempdir().unwrap();
@@ -174,7 +175,7 @@ fn a_stopped_owner_is_waited_for_until_the_deadline() {
     owner.expect("ready");
     let db = open(&path);
     let docs = db.collection("docs").unwrap();
-    owner.signal("STOP");
+    owner.stop();
     let start = Instant::now();
     let mut context = Context::with_timeout(Duration::from_millis(400));
     let delete = || docs.delete([1, 2]);
@@ -184,7 +185,7 @@ fn a_stopped_owner_is_waited_for_until_the_deadline() {
     let pid = owner.id().to_string();
     assert!(error.message().contains(&pid), "{error}");
     // Another opener is told, too.
-    let mut other = Process::start(&path, "open");
+    let other = Process::start(&path, "open");
     let told = other.next().unwrap();
     assert!(told.contains(&pid) && told.contains("kill -CONT"), "{told}");
     // What it had been sent is answered once it goes on, and a retry gets that answer.
@@ -216,7 +217,7 @@ fn a_folder_that_takes_no_socket_is_opened_by_one_process() {
     std::fs::create_dir(path.join("socket")).unwrap();
     let db = open(&path);
     db.create_collection("docs", 2, Metric::Dot).unwrap();
-    let mut other = Process::start(&path, "open");
+    let other = Process::start(&path, "open");
     let told = other.next().unwrap();
     assert!(told.contains("does not share"), "{told}");
     assert!(told.contains("locked"), "{told}");

@@ -8,6 +8,7 @@
 
 mod deny;
 mod ladder;
+mod python;
 mod run;
 mod test;
 mod tidy;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{deny, run, tidy};
+use crate::{deny, python, run, tidy};
 
 /// One step of `cargo xtask test`. What it returns is a note for the summary.
 pub(crate) struct Step {
@@ -37,6 +37,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "test",
         about: "unit, integration and documentation tests of the workspace",
         run: tests,
+    },
+    Step {
+        name: "python",
+        about: "the Python package: its types, its examples, and the cases of all doors through it",
+        run: python::check,
     },
     Step {
         name: "doc",

@@ -76,7 +76,7 @@ impl Timing {
             .map(|number| {
                 let batch = self.batch_of(&place, &pool, number)?;
                 Ok(Round {
-                    clocks: per_request(|| drop(black_box(timed_request()))),
+                    clocks: per_request(|| _ = black_box(timed_request())),
                     text: text(),
                     metrics: told(&metrics),
                     batch,

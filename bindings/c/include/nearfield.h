@@ -35,7 +35,7 @@
 #include <stdint.h>
 
 /** No options of nf_connect() set: each has its default. */
-#define NF_CONNECT_OPTIONS_INIT {sizeof(nf_connect_options), NULL, NULL, 0, 0, 0, 0, 0}
+#define NF_CONNECT_OPTIONS_INIT {sizeof(nf_connect_options), NULL, NULL, 0, 0, 0, 0, 0, 0, 0}
 
 /** No options of nf_create_collection() set: each has its default. */
 #define NF_COLLECTION_OPTIONS_INIT {sizeof(nf_collection_options), 0, 0, NULL, 0}
@@ -376,6 +376,14 @@ typedef struct nf_connect_options {
      * Not 0: the engine keeps no 8-bit codes in memory, which take a byte per component.
      */
     uint8_t lean;
+    /**
+     * Not 0: a path is not shared with other processes, who are refused with NF_LOCKED.
+     */
+    uint8_t alone;
+    /**
+     * Must be 0.
+     */
+    uint8_t reserved;
 } nf_connect_options;
 
 /**
@@ -690,13 +698,15 @@ nf_status nf_collection_free(struct nf_collection *collection);
 /**
  * Opens a store.
  *
- * `target` is a path such as "./data" (made if it is not there), ":memory:" for a store that is
- * not kept, or the URL of a server: "http://host:6327", "https://host", "grpc://host:6327".
- * `options` may be NULL. `database` receives the handle.
+ * `target` is a path such as "./data" (made if it is not there; if another process has it, that
+ * one is asked through shared memory), "shm:./data" or "unix:./data" to insist on another process
+ * by either way, ":memory:" for a store that is not kept, or the URL of a server:
+ * "http://host:6327", "https://host", "grpc://host:6327", "grpcs://host". `options` may be NULL.
+ * `database` receives the handle.
  *
- * Errors: NF_LOCKED if another process holds the path; NF_STORAGE if it cannot be read or is not
+ * Errors: NF_LOCKED if another process holds the path and does not share it; NF_STORAGE if it cannot be read or is not
  * a store; NF_CORRUPTION if its files are not what was written; NF_UNSUPPORTED for files of a
- * newer version and for doors that are not built in; for servers also NF_UNAVAILABLE if none
+ * newer version and for doors that are not built in; NF_UNAVAILABLE if no owner or server
  * answers, and NF_UNAUTHENTICATED if it does not take the key.
  */
 nf_status nf_connect(const char *target,

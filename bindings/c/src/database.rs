@@ -36,6 +36,10 @@ pub struct nf_connect_options {
     pub json: u8,
     /// Not 0: the engine keeps no 8-bit codes in memory, which take a byte per component.
     pub lean: u8,
+    /// Not 0: a path is not shared with other processes, who are refused with NF_LOCKED.
+    pub alone: u8,
+    /// Must be 0.
+    pub reserved: u8,
 }
 
 // SAFETY: `repr(C)`, the size first, and nothing but numbers and raw pointers.
@@ -69,19 +73,21 @@ impl nf_connect_options {
             });
         }
         builder = builder.options(|options| options.lean = self.lean != 0);
-        Ok(builder.json(self.json != 0))
+        Ok(builder.json(self.json != 0).share(self.alone == 0))
     }
 }
 
 /// Opens a store.
 ///
-/// `target` is a path such as "./data" (made if it is not there), ":memory:" for a store that is
-/// not kept, or the URL of a server: "http://host:6327", "https://host", "grpc://host:6327".
-/// `options` may be NULL. `database` receives the handle.
+/// `target` is a path such as "./data" (made if it is not there; if another process has it, that
+/// one is asked through shared memory), "shm:./data" or "unix:./data" to insist on another process
+/// by either way, ":memory:" for a store that is not kept, or the URL of a server:
+/// "http://host:6327", "https://host", "grpc://host:6327", "grpcs://host". `options` may be NULL.
+/// `database` receives the handle.
 ///
-/// Errors: NF_LOCKED if another process holds the path; NF_STORAGE if it cannot be read or is not
+/// Errors: NF_LOCKED if another process holds the path and does not share it; NF_STORAGE if it cannot be read or is not
 /// a store; NF_CORRUPTION if its files are not what was written; NF_UNSUPPORTED for files of a
-/// newer version and for doors that are not built in; for servers also NF_UNAVAILABLE if none
+/// newer version and for doors that are not built in; NF_UNAVAILABLE if no owner or server
 /// answers, and NF_UNAUTHENTICATED if it does not take the key.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nf_connect(

@@ -319,7 +319,7 @@ impl Collection {
     /// >>> import nearfield
     /// >>> docs = nearfield.connect(":memory:").create_collection("docs", dimension=1)
     /// >>> _ = docs.upsert([1, 2], [[1], [2]], [{"year": 1961}, None])
-    /// >>> docs.count(), docs.count(filter="exists(year)")
+    /// >>> docs.count(), docs.count(filter="year > 1960")
     /// (2, 1)
     #[pyo3(signature = (*, filter = None))]
     fn count(&self, py: Python<'_>, filter: Option<&Bound<'_, PyAny>>) -> PyResult<u64> {

@@ -45,9 +45,59 @@ mod unix {
     /// Cancels the call of the main thread, which makes one at a time. It is never freed, since
     /// the handler may look at it whenever; each interrupt makes another.
     static CALL: AtomicPtr<Cancellation> = AtomicPtr::new(ptr::null_mut());
-    /// The handler that was there before ours, and how it is called.
-    static BEFORE: AtomicUsize = AtomicUsize::new(0);
-    static BEFORE_FLAGS: AtomicUsize = AtomicUsize::new(0);
+    /// The handler that was there when ours came, and the one that ours stands in front of at
+    /// present.
+    static FIRST: Before = Before::none();
+    static BEFORE: Before = Before::none();
+    /// Handlers of ours at work.
+    static DEPTH: AtomicUsize = AtomicUsize::new(0);
+
+    /// A handler, and how it is called.
+    struct Before {
+        handler: AtomicUsize,
+        flags: AtomicUsize,
+    }
+
+    impl Before {
+        const fn none() -> Before {
+            Before {
+                handler: AtomicUsize::new(0),
+                flags: AtomicUsize::new(0),
+            }
+        }
+
+        fn is_none(&self) -> bool {
+            self.handler.load(Ordering::Acquire) == 0
+        }
+
+        fn set(&self, action: &libc::sigaction) {
+            self.flags
+                .store(action.sa_flags as usize, Ordering::Relaxed);
+            self.handler.store(action.sa_sigaction, Ordering::Release);
+        }
+
+        fn call(
+            &self,
+            signal: libc::c_int,
+            info: *mut libc::siginfo_t,
+            context: *mut libc::c_void,
+        ) {
+            let handler = self.handler.load(Ordering::Acquire);
+            if handler == 0 {
+                return;
+            }
+            if self.flags.load(Ordering::Relaxed) as libc::c_int & libc::SA_SIGINFO != 0 {
+                type Informed = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
+                // SAFETY: it was a handler of this signal with SA_SIGINFO, so it has this type.
+                let handler: Informed = unsafe { std::mem::transmute(handler) };
+                handler(signal, info, context);
+            } else {
+                // SAFETY: it was a handler of this signal without SA_SIGINFO, so it has this type.
+                let handler: extern "C" fn(libc::c_int) = unsafe { std::mem::transmute(handler) };
+                handler(signal);
+            }
+        }
+    }
 
     /// Learns which thread is the main one, and stands in front of Python's handler.
     pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
@@ -109,8 +159,10 @@ mod unix {
             if handler == ours || handler == libc::SIG_DFL || handler == libc::SIG_IGN {
                 return;
             }
-            BEFORE_FLAGS.store(action.sa_flags as usize, Ordering::Relaxed);
-            BEFORE.store(handler, Ordering::Release);
+            if FIRST.is_none() {
+                FIRST.set(&action);
+            }
+            BEFORE.set(&action);
             action.sa_sigaction = ours;
             action.sa_flags |= libc::SA_SIGINFO;
             let _kept_as_it_was = libc::sigaction(libc::SIGINT, &action, ptr::null_mut());
@@ -126,19 +178,12 @@ mod unix {
         if let Some(call) = present() {
             call.cancel();
         }
-        let before = BEFORE.load(Ordering::Acquire);
-        if before == 0 {
-            return;
-        }
-        if BEFORE_FLAGS.load(Ordering::Relaxed) as libc::c_int & libc::SA_SIGINFO != 0 {
-            type Informed = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
-            // SAFETY: it was the handler of this signal with SA_SIGINFO, so it has this type.
-            let before: Informed = unsafe { std::mem::transmute(before) };
-            before(signal, info, context);
-        } else {
-            // SAFETY: it was the handler of this signal without SA_SIGINFO, so it has this type.
-            let before: extern "C" fn(libc::c_int) = unsafe { std::mem::transmute(before) };
-            before(signal);
-        }
+        // Who came in front of ours later may call ours, which is behind it as well as in front.
+        let before = match DEPTH.fetch_add(1, Ordering::AcqRel) {
+            0 => &BEFORE,
+            _ => &FIRST,
+        };
+        before.call(signal, info, context);
+        DEPTH.fetch_sub(1, Ordering::AcqRel);
     }
 }

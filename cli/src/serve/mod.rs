@@ -116,6 +116,12 @@ impl Serve {
     }
 
     fn open(&self, target: &str) -> Outcome<Database> {
+        let scheme = target.split_once("://").map(|(scheme, _)| scheme);
+        if scheme.is_some_and(|scheme| !scheme.contains('/')) {
+            return Err(Failure::usage(format!(
+                "{target} is a server already; give the folder of a store"
+            )));
+        }
         Builder::new(target)
             .options(|options| {
                 options.program = "nearfield serve".to_owned();

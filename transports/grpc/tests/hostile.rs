@@ -1,5 +1,6 @@
 //! Whatever bytes come in, the door answers or refuses, and holds to what the fuzz target asks.
 #![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 #[path = "../../../fuzz/src/grpc.rs"]
 mod grpc;

@@ -30,6 +30,8 @@ pub(crate) enum Mode {
     Frames = 0,
     /// Frames go through the memory that comes along.
     Memory = 1,
+    /// No frames: the owner tells who its guests are, and hangs up.
+    Look = 2,
 }
 
 /// A guest's first words.
@@ -63,6 +65,7 @@ impl Hello {
         let mode = match take::<1>(words)? {
             [0] => Mode::Frames,
             [1] => Mode::Memory,
+            [2] => Mode::Look,
             [mode] => return Err(Error::invalid(format!("{mode} is no way to talk"))),
         };
         let guest = take(words)?;

@@ -91,8 +91,29 @@ struct World {
     memory: Memory,
     inbox: Inbox,
     run: AtomicU32,
+    is_holding: bool,
 }
 
+impl World {
+    /// Keeps a call of the first slot from ending until one of the second has begun.
+    fn hold(&self, slot: Slot) {
+        match slot.0 {
+            0 if self.is_holding => {
+                while self.memory.load(BEGUN) == 0 {
+                    self.memory.sleep(BEGUN, 0, None);
+                }
+            }
+            1 => {
+                self.memory.store(BEGUN, 1);
+                self.memory.wake(BEGUN, u32::MAX);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A word that is no part of the protocol.
+const BEGUN: usize = 4_096;
 const CALLS: u32 = 3;
 /// The bit of a slot that no guest has.
 const END: u32 = 1 << 31;
@@ -136,6 +157,7 @@ fn owner(world: &World, calls: u32) {
             Taken::Call(slot) => slot,
             Taken::Broken => panic!("no rule was broken"),
         };
+        world.hold(slot);
         let pieces = memory.load(slot.length());
         for piece in 1..pieces {
             memory.store(slot.piece(), piece);
@@ -163,10 +185,17 @@ fn end(memory: &Memory) {
 }
 
 fn in_any_order(scheduler: impl Scheduler + 'static, guests: &'static [u32], owners: u32) {
+    run(scheduler, guests, owners, false);
+}
+
+fn run(scheduler: impl Scheduler + 'static, guests: &'static [u32], owners: u32, is_holding: bool) {
     let mut config = shuttle::Config::new();
     config.max_steps = shuttle::MaxSteps::FailAfter(200_000);
     shuttle::Runner::new(scheduler, config).run(move || {
-        let world = Arc::new(World::default());
+        let world = Arc::new(World {
+            is_holding,
+            ..World::default()
+        });
         let calls = CALLS * guests.len() as u32;
         let mut threads = Vec::new();
         for (number, pieces) in guests.iter().enumerate() {
@@ -196,4 +225,10 @@ fn several_guests_and_several_threads_of_the_owner() {
     in_any_order(RandomScheduler::new(3_000), &[1, 2, 1], 2);
     in_any_order(PctScheduler::new(4, 3_000), &[1, 1, 3], 2);
     in_any_order(RandomScheduler::new(1_000), &[1, 1], 3);
+}
+
+#[test]
+fn a_call_that_lasts_keeps_no_other_from_being_taken() {
+    run(RandomScheduler::new(3_000), &[1, 1], 2, true);
+    run(PctScheduler::new(4, 3_000), &[1, 1], 2, true);
 }

@@ -13,6 +13,7 @@ pub mod client;
 pub mod codec;
 pub mod echo;
 pub mod fork;
+pub mod look;
 pub mod server;
 
 mod address;

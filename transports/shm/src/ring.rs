@@ -132,10 +132,7 @@ impl Inbox {
             words.store(LOOKING, 0);
             self.is_looking.store(false, Ordering::SeqCst);
             if let Some(taken) = seen {
-                // What came after it, while this thread still looked, woke nobody.
-                if words.load(PENDING) != 0 {
-                    words.wake(PENDING, 1);
-                }
+                pass_on(words);
                 return taken;
             }
         }
@@ -146,6 +143,9 @@ impl Inbox {
             taken = self.take(words);
         }
         words.add(SLEEPERS, 1_u32.wrapping_neg());
+        if taken != Taken::Nothing {
+            pass_on(words);
+        }
         taken
     }
 
@@ -189,6 +189,14 @@ impl Inbox {
         };
         words.store(slot.offering(), 0);
         is_taken
+    }
+}
+
+/// Wakes another thread for what came while the one that goes to work now still looked: that woke
+/// nobody.
+fn pass_on(words: &impl Words) {
+    if words.load(PENDING) != 0 {
+        words.wake(PENDING, 1);
     }
 }
 

@@ -184,7 +184,7 @@ class AsyncCollection:
         )
 
     @overload
-    async def get(
+    async def get(  # type: ignore[overload-overlap]
         self, ids: AnyId, *, with_vectors: bool = True, with_metadata: bool = True
     ) -> Point | None: ...
     @overload

@@ -79,7 +79,8 @@ impl Client {
         if memory.is_some() {
             hello.mode = Mode::Memory;
         }
-        let control = sockets::greet(stream, &hello, descriptor.as_ref().map(AsFd::as_fd))?;
+        let descriptor = descriptor.as_ref().map(AsFd::as_fd);
+        let control = sockets::greet(stream, &hello, descriptor, settings.connect_timeout)?;
         hello.mode = Mode::Frames;
         Ok(Client {
             sockets: Sockets::new(socket, hello, Arc::clone(&state)),
@@ -128,7 +129,13 @@ impl Service for Client {
         };
         answered.map_err(|lost| match patience.end(&lost) {
             Some(error) => error,
-            None => self.gone(),
+            None => {
+                // One more connection may be refused by an owner that lives.
+                if lost.kind() != std::io::ErrorKind::ConnectionRefused {
+                    self.watch.end();
+                }
+                self.gone()
+            }
         })?
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::handshake;
+
 /// Settings of a [`Client`](super::Client), all with defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -16,6 +18,8 @@ pub struct Settings {
     /// How long a call may take, unless its context has a deadline. A minute unless said
     /// otherwise; compact and snapshot are not bound by it.
     pub timeout: Duration,
+    /// How long the owner may take to let this process in; five seconds unless said otherwise.
+    pub connect_timeout: Duration,
 }
 
 impl Default for Settings {
@@ -24,6 +28,7 @@ impl Default for Settings {
             memory: true,
             program: program(),
             timeout: Duration::from_secs(60),
+            connect_timeout: handshake::TIMEOUT,
         }
     }
 }

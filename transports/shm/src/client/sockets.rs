@@ -5,6 +5,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use nearfield_model::{Context, Error, ErrorKind, Request, Response, Result, Stage};
 
@@ -43,6 +44,7 @@ pub(super) fn greet(
     stream: UnixStream,
     hello: &Hello,
     memory: Option<BorrowedFd<'_>>,
+    timeout: Duration,
 ) -> Result<Arc<Descriptor>> {
     let away = |error: io::Error| {
         Error::new(
@@ -50,8 +52,9 @@ pub(super) fn greet(
             format!("the owner of the store went away: {error}"),
         )
     };
+    // A socket takes no timeout of nothing.
     stream
-        .set_read_timeout(Some(handshake::TIMEOUT))
+        .set_read_timeout(Some(timeout.max(Duration::from_millis(1))))
         .map_err(away)?;
     hello.send(stream.as_fd(), memory).map_err(away)?;
     handshake::welcomed(&stream)?;
@@ -77,7 +80,7 @@ impl Sockets {
         call: u64,
         patience: &Patience,
     ) -> io::Result<Result<Response>> {
-        let mut connection = match self.take() {
+        let mut connection = match self.take(patience) {
             Ok(connection) => connection,
             Err(error) if error.kind() == ErrorKind::Unavailable => {
                 return Err(io::ErrorKind::ConnectionRefused.into());
@@ -125,12 +128,14 @@ impl Sockets {
         Ok(answered)
     }
 
-    fn take(&self) -> Result<Connection> {
+    fn take(&self, patience: &Patience) -> Result<Connection> {
         let idle = self.lock().pop();
         if let Some(connection) = idle {
             return Ok(connection);
         }
-        let socket = greet(address::connect(&self.path)?, &self.hello, None)?;
+        let timeout = patience.left().unwrap_or(handshake::TIMEOUT);
+        let timeout = timeout.min(handshake::TIMEOUT);
+        let socket = greet(address::connect(&self.path)?, &self.hello, None, timeout)?;
         self.state.add(&socket);
         Ok(Connection {
             source: Source::new(Stream::new(socket)),

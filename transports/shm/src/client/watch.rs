@@ -107,6 +107,12 @@ impl Watch {
         })
     }
 
+    /// Takes the owner for gone, before its hang-up is noticed here.
+    pub(super) fn end(&self) {
+        self.state.is_gone.store(true, Ordering::SeqCst);
+        self.stop.send();
+    }
+
     /// Whether the owner is there, and this is the process that knows it.
     pub(super) fn is_alive(&self) -> bool {
         !self.state.is_gone() && self.generation == crate::fork::generation()

@@ -13,6 +13,7 @@ use super::shared::{Serving, Shared};
 use super::{frames, watcher};
 use crate::descriptor::Descriptor;
 use crate::handshake::{self, Hello, Mode};
+use crate::look;
 use crate::peer::Peer;
 
 /// Serves a connection to its end.
@@ -21,11 +22,14 @@ pub(super) fn serve(serving: Serving, socket: Arc<Descriptor>) {
     let Some(admitted) = admit(&shared, &socket) else {
         return;
     };
-    let Admitted {
-        guest,
-        peer,
-        region,
-    } = admitted;
+    let (guest, peer, region) = match admitted {
+        Admitted::Guest(guest, peer, region) => (guest, peer, region),
+        Admitted::Looker => {
+            // Who does not wait for the answer does not need it.
+            let _hung_up = look::tell(&shared.guests.report(), &socket);
+            return;
+        }
+    };
     let link = Arc::new(Link::new(socket, peer.end(), region.is_some()));
     watcher::add(&shared, &link);
     match region {
@@ -38,10 +42,10 @@ pub(super) fn serve(serving: Serving, socket: Arc<Descriptor>) {
 }
 
 /// Who was let in.
-struct Admitted {
-    guest: Arc<Guest>,
-    peer: Peer,
-    region: Option<Region>,
+enum Admitted {
+    Guest(Arc<Guest>, Peer, Option<Region>),
+    /// One who wants to know who the guests are.
+    Looker,
 }
 
 /// Takes the first words and answers them.
@@ -61,6 +65,7 @@ fn greet(shared: &Shared, socket: &Descriptor) -> Result<Admitted> {
     peer.check(shared.settings.group)?;
     let (hello, descriptors) = Hello::receive(socket)?;
     let region = match hello.mode {
+        Mode::Look => return Ok(Admitted::Looker),
         Mode::Frames => None,
         Mode::Memory => Some(open(descriptors)?),
     };
@@ -68,11 +73,7 @@ fn greet(shared: &Shared, socket: &Descriptor) -> Result<Admitted> {
     if region.is_some() {
         guest.shares_memory();
     }
-    Ok(Admitted {
-        guest,
-        peer,
-        region,
-    })
+    Ok(Admitted::Guest(guest, peer, region))
 }
 
 fn open(mut descriptors: Vec<OwnedFd>) -> Result<Region> {

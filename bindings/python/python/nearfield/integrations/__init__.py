@@ -1,0 +1,1 @@
+"""Adapters for frameworks, each in a module that needs the framework's package."""
