@@ -25,6 +25,7 @@ nearfield stores vectors with ids and metadata, and finds the nearest ones.
   nearfield search ./data -c docs --like 7              find what is near
   nearfield info ./data                                 see what is in a store
   nearfield serve ./data                                answer over the network
+  nearfield ladder --quick                              measure every door on this machine
 
 `nearfield help` lists all commands, `nearfield help import` explains one.
 ";

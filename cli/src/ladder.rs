@@ -42,6 +42,14 @@ pub(crate) struct Ladder {
     /// Write a picture of it to this file, as SVG
     #[arg(long, value_name = "FILE")]
     chart: Option<PathBuf>,
+
+    /// Keep its taxes and ratios in this file, for --against
+    #[arg(long, value_name = "FILE")]
+    keep: Option<PathBuf>,
+
+    /// Fail if taxes or ratios are worse than those that were kept in this file
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
 }
 
 impl Ladder {
@@ -70,8 +78,14 @@ impl Ladder {
         if let Some(file) = &self.chart {
             write(file, &climb.chart())?;
         }
+        if let Some(file) = &self.keep {
+            write(file, &climb.baseline().map_err(failed)?)?;
+        }
         output.json(&climb)?;
-        faults(&climb)
+        faults(&climb)?;
+        self.against
+            .as_deref()
+            .map_or(Ok(()), |file| compare(&climb, file))
     }
 }
 
@@ -84,6 +98,17 @@ fn faults(climb: &Climb) -> Outcome {
             first.door, first.batch, first.reason
         ))
         .hint("do not trust the figures above; say what was run at the project's issues")),
+    }
+}
+
+fn compare(climb: &Climb, file: &Path) -> Outcome {
+    let baseline =
+        std::fs::read_to_string(file).map_err(|error| Failure::file(file, "read", &error))?;
+    let worse = climb.worse_than(&baseline).map_err(failed)?;
+    match worse.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::new("slower", worse.join("\n"))
+            .hint("run it again on a quiet machine; if it stays, find what made the door slower")),
     }
 }
 

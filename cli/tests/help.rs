@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 use common::Place;
 use serde_json::Value;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "demo",
+    "ladder",
     "import",
     "search",
     "get",

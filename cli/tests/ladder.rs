@@ -1,4 +1,5 @@
 //! `nearfield ladder` on a tiny workload, through every door that is there.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod common;
 #[path = "common/python.rs"]
@@ -163,5 +164,4 @@ fn what_cannot_be_done_is_refused() {
         place.fails(1, arguments);
     }
     place.fails(2, &["ladder", "--door", "window"]);
-    place.fails(2, &["ladder", "--json"]);
 }

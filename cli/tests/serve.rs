@@ -217,6 +217,9 @@ fn what_keeps_a_server_from_starting_is_told_with_a_hint() {
     let server = Running::serve(&place, &[]);
     let error = place.fails(1, &["serve", "other", "--listen", &server.address]);
     assert!(error.contains("--listen"), "{error}");
-    let error = place.fails(1, &["serve", "data", "--listen", "127.0.0.1:0"]);
+    let error = place.fails(
+        1,
+        &["serve", "data", "--no-share", "--listen", "127.0.0.1:0"],
+    );
     assert!(error.contains("nearfield serve"), "{error}");
 }

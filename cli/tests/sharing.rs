@@ -58,7 +58,7 @@ fn info_tells_who_shares_the_path() {
     assert_eq!(told["owner"]["program"], "nearfield serve");
     assert_eq!(told["guests"].as_array().unwrap().len(), 1, "{told}");
     assert_eq!(told["guests"][0]["pid"], second.id());
-    assert_eq!(told["guests"][0]["requests"], 1);
+    assert!(told["guests"][0]["requests"].as_u64() >= Some(1), "{told}");
     let text = place.ok(&["info", "data"]);
     for id in [first.id(), second.id()] {
         assert!(

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use nearfield_engine::Options;
 use nearfield_model::{
-    Context, CreateCollection, DescribeCollection, DropCollection, ListCollections, Metric, Request,
-    Response, Result, Service, Verb,
+    Context, CreateCollection, DescribeCollection, DropCollection, ListCollections, Metric,
+    Request, Response, Result, Service, Verb,
 };
 
 use crate::collection::Collection;

@@ -166,6 +166,7 @@ fn a_path_that_is_not_shared_is_refused_at_once() {
     drop(shared);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_stopped_owner_is_waited_for_until_the_deadline() {
     let folder = tempfile::tempdir().unwrap();
@@ -174,7 +175,7 @@ fn a_stopped_owner_is_waited_for_until_the_deadline() {
     owner.expect("ready");
     let db = open(&path);
     let docs = db.collection("docs").unwrap();
-    owner.signal("STOP");
+    owner.stop();
     let start = Instant::now();
     let mut context = Context::with_timeout(Duration::from_millis(400));
     let delete = || docs.delete([1, 2]);

@@ -7,6 +7,9 @@
 )]
 
 mod deny;
+mod ladder;
+mod mojo;
+mod python;
 mod run;
 mod test;
 mod tidy;
@@ -19,6 +22,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         ["test", rest @ ..] => test::command(rest),
         ["tidy"] => tidy::command(),
+        ["ladder", rest @ ..] => ladder::command(rest),
         [] | ["help" | "--help" | "-h"] => {
             print!("{}", help());
             Ok(())
@@ -37,7 +41,11 @@ fn main() -> ExitCode {
 fn help() -> String {
     let mut text = String::from(
         "cargo xtask test [--only STEP]...   run every step below, or those named\n\
+         cargo xtask test --mojo             the same, with the Mojo compiler installed first\n\
          cargo xtask tidy                    run the housekeeping checks alone\n\
+         cargo xtask ladder --check          compare the doors' taxes with bench/baseline.json\n\
+         cargo xtask ladder --keep           make this machine's taxes the baseline\n\
+         cargo xtask ladder --publish        measure all, and write docs/performance.md and its chart\n\
          cargo xtask help                    print this\n\nSteps:\n",
     );
     for step in test::STEPS {

@@ -22,8 +22,8 @@ pub(crate) fn cargo(words: &str) -> Command {
 }
 
 /// Runs to the end; anything but success is an error.
-pub(crate) fn succeed(mut command: Command) -> Result<(), String> {
-    match command.status() {
+pub(crate) fn succeed(mut command: impl std::borrow::BorrowMut<Command>) -> Result<(), String> {
+    match command.borrow_mut().status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(status.to_string()),
         Err(error) => Err(error.to_string()),

@@ -5,6 +5,7 @@
 //! languages run the same loop, `check` looks into the stores, `attribution` explains.
 
 mod attribution;
+mod baseline;
 mod check;
 mod climb;
 mod door;

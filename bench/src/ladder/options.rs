@@ -59,6 +59,7 @@ pub(crate) enum Wait {
 
 /// Measures every door on one workload, and explains what each adds to the bare engine.
 #[derive(Args, Clone, Debug)]
+#[group(skip)]
 pub struct Ladder {
     /// Vectors to write, and to search among [default: 100000; with --quick 20000]
     #[arg(long, value_name = "N")]
@@ -128,18 +129,18 @@ pub(super) struct Plan {
 }
 
 impl Ladder {
-    /// A short run over these doors.
+    /// A short run of writes through these doors.
     pub fn brief(doors: &[Door], vectors: usize, path: PathBuf) -> Ladder {
         Ladder {
             vectors: Some(vectors),
             dim: 128,
             batch: vec![1_000],
             door: doors.to_vec(),
-            op: Vec::new(),
+            op: vec![Op::Ingest],
             data: "clustered".to_owned(),
             durability: Wait::Os,
             rounds: Some(1),
-            seconds: Some(0.3),
+            seconds: Some(0.2),
             engine: Behind::Real,
             quick: true,
             python: None,

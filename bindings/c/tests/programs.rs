@@ -37,6 +37,10 @@ fn threads_share_handles_and_have_their_own_errors() {
 #[test]
 fn stores_are_opened_and_closed_without_a_leak() {
     let program = compile("gcc", &LANGUAGES[0], "leaks.c");
-    program.run(&[":memory:", "200"]);
-    program.run(&[&program.folder().join("data").display().to_string(), "60"]);
+    program.run(&[":memory:", "200", "4096"]);
+    program.run(&[
+        &program.folder().join("data").display().to_string(),
+        "60",
+        "4096",
+    ]);
 }

@@ -12,13 +12,14 @@ use crate::database::Database;
 use crate::error::{invalid, raise};
 use crate::store::Store;
 
-/// Opens a store: a path such as ``./data`` (made if it is not there), ``:memory:``, or the URL of
-/// a server, such as ``http://host:6327`` or ``grpc://host:6327``.
+/// Opens a store: a path such as ``./data`` (made if it is not there), which several processes may
+/// open at once; ``:memory:``; or the URL of a server, such as ``http://host:6327`` or
+/// ``grpc://host:6327``.
 ///
 /// For servers: ``api_key``; ``timeout``, the seconds that a call may take; ``connect_timeout``;
 /// ``retry_timeout``, the seconds for which a call is sent again while the server is away;
-/// ``json``, bodies in JSON and not in MessagePack; ``ca_file``, certificates to trust. For stores
-/// in this process: ``create``, whether a path without a store is made into one;
+/// ``json``, bodies in JSON and not in MessagePack; ``ca_file``, certificates to trust. For paths:
+/// ``share``, whether other processes may open the path as well; ``create``, whether a path without a store is made into one;
 /// ``search_threads``, the threads of one search of many vectors; ``memory_bytes_max``, a bound
 /// for what the engine keeps; ``lean``, less memory and slower searches.
 ///
@@ -29,7 +30,7 @@ use crate::store::Store;
 #[pyfunction]
 #[pyo3(signature = (
     target, *, api_key = None, timeout = 60.0, connect_timeout = 5.0, retry_timeout = 10.0,
-    json = false, ca_file = None, create = true, search_threads = None, memory_bytes_max = None,
+    json = false, ca_file = None, share = true, create = true, search_threads = None, memory_bytes_max = None,
     lean = false
 ))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
@@ -42,6 +43,7 @@ pub(crate) fn connect(
     retry_timeout: f64,
     json: bool,
     ca_file: Option<PathBuf>,
+    share: bool,
     create: bool,
     search_threads: Option<usize>,
     memory_bytes_max: Option<u64>,
@@ -52,6 +54,7 @@ pub(crate) fn connect(
     let connect_timeout = seconds(py, "connect_timeout", connect_timeout)?;
     let retry_timeout = seconds(py, "retry_timeout", retry_timeout)?;
     let builder = Builder::new(&target)
+        .share(share)
         .options(|options| {
             options.program = "Python".to_owned();
             options.create = create;

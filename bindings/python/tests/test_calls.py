@@ -145,6 +145,36 @@ def test_a_child_opens_the_store_after_its_parent(tmp_path):
     assert done.stdout.strip() == "1", done.stderr
 
 
+def test_two_processes_share_a_path(tmp_path):
+    program = """
+import sys, nearfield, numpy as np
+docs = nearfield.connect(sys.argv[1])["docs"]
+docs.upsert(["guest"], np.ones((1, 2), np.float32), [{"from": "a guest"}])
+reservation = docs.reserve(1)
+reservation.vectors[:] = 2
+reservation.commit(["in place"])
+print(docs.search([1, 1], limit=1, recall=1.0).ids, docs.count())
+"""
+    with nearfield.connect(tmp_path / "store") as db:
+        docs = db.create_collection("docs", dimension=2, metric="euclidean")
+        docs.upsert(["owner"], [[0, 0]])
+        done = subprocess.run(
+            [sys.executable, "-c", program, tmp_path / "store"], capture_output=True, text=True
+        )
+        assert done.stdout.strip() == "['guest'] 3", done.stderr
+        assert docs.get("guest").metadata == {"from": "a guest"}
+        assert docs.get("in place").vector.tolist() == [2, 2]
+
+
+def test_a_path_that_is_not_shared_is_locked(tmp_path):
+    program = "import sys, nearfield; nearfield.connect(sys.argv[1])"
+    with nearfield.connect(tmp_path / "store", share=False):
+        done = subprocess.run(
+            [sys.executable, "-c", program, tmp_path / "store"], capture_output=True, text=True
+        )
+    assert "Locked" in done.stderr
+
+
 def test_opening_and_closing_over_and_over_keeps_nothing(tmp_path):
     def open_and_close(number):
         with nearfield.connect(tmp_path / f"store-{number % 2}") as db:

@@ -56,7 +56,6 @@ def test_the_twin_has_all_calls():
 
 
 def test_the_examples_of_the_readmes_run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
     setup = """
 import numpy as np
 ids = np.arange(100)
@@ -64,7 +63,9 @@ vectors = np.random.default_rng(1).standard_normal((100, 384))
 rows = [{"year": 1950 + at} for at in range(100)]
 query, matrix = vectors[0], vectors[:3]
 """
-    for readme in (ROOT / "bindings/python/README.md", ROOT / "README.md"):
+    for number, readme in enumerate((ROOT / "bindings/python/README.md", ROOT / "README.md")):
+        (tmp_path / str(number)).mkdir()
+        monkeypatch.chdir(tmp_path / str(number))
         for block in re.findall(r"```python\n(.*?)```", readme.read_text(), re.DOTALL):
             if "nearfield.connect" in block:
                 exec(compile(setup + block, str(readme), "exec"), {"__name__": "readme"})

@@ -1,6 +1,7 @@
 //! `nearfield demo`
 
 mod data;
+mod doors;
 
 use std::time::{Duration, Instant};
 
@@ -143,6 +144,7 @@ impl Demo {
         output.text(&times.text(described.len()))?;
         let several = store.collections()?.len() > 1;
         drop(store);
+        let doors = doors::climb(output)?;
         output.text(&what_next(&place, several, output))?;
         output.json(&json!({
             "path": place.path,
@@ -157,6 +159,7 @@ impl Demo {
             },
             "bytes": disk,
             "searches": answers.iter().map(Answer::json).collect::<Vec<_>>(),
+            "doors": doors.map(|climb| climb.rows),
             "search_seconds": {"median": times.median.as_secs_f64(), "p99": times.p99.as_secs_f64()},
         }))
     }

@@ -85,6 +85,22 @@ impl Process {
         assert!(sent.unwrap().success());
     }
 
+    /// Stops it, and waits until all its threads stand still.
+    pub(crate) fn stop(&self) {
+        self.signal("STOP");
+        let tasks = format!("/proc/{}/task", self.id());
+        let stands = || {
+            let mut tasks = std::fs::read_dir(&tasks)?;
+            tasks.try_fold(true, |all, task| {
+                let status = std::fs::read_to_string(task?.path().join("status"))?;
+                Ok::<_, std::io::Error>(all && status.contains("State:\tT"))
+            })
+        };
+        while !stands().unwrap() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Whether it has not ended.
     pub(crate) fn is_alive(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()

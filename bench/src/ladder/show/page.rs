@@ -41,7 +41,7 @@ impl Climb {
             self.workload["dim"],
             escape(self.workload["durability"].as_str().unwrap_or_default()),
             self.workload["rounds"],
-            escape(&self.machine.date()),
+            escape(self.machine.date()),
         );
         for fault in &self.faults {
             let (door, op, batch) = (fault.door, fault.op, fault.batch);

@@ -14,6 +14,22 @@ const BAR_MAX: usize = 40;
 const FIGURES: usize = 66;
 
 impl Climb {
+    /// The rates of the first op and batch with their bars, and nothing else.
+    pub fn brief(&self) -> String {
+        let Some((op, batch)) = self.groups().first().copied() else {
+            return String::new();
+        };
+        let rows: Vec<&Row> = self.group(op, batch).collect();
+        let most = rows.iter().map(|row| row.rate).fold(0.0, f64::max);
+        let mut text = String::new();
+        for row in rows {
+            let length = (row.rate / most * BAR_MAX as f64).round() as usize;
+            let (rate, bar) = (grouped(row.rate), "█".repeat(length.max(1)));
+            let _ = writeln!(text, "  {:<15}{rate:>12}  {bar}", row.door);
+        }
+        text
+    }
+
     /// The run as text, for a terminal of so many columns.
     pub fn text(&self, width: Option<usize>) -> String {
         let bar = width.unwrap_or(WIDTH).saturating_sub(FIGURES);

@@ -36,6 +36,7 @@ def connect(
     retry_timeout: float = 10.0,
     json: bool = False,
     ca_file: str | os.PathLike[str] | None = None,
+    share: bool = True,
     create: bool = True,
     search_threads: int | None = None,
     memory_bytes_max: int | None = None,

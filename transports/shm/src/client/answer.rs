@@ -8,14 +8,15 @@ use crate::codec::{Fault, Raw, Source, decode_response, verb_name};
 use crate::frame::ResponseHead;
 use crate::time::{between, now_ns};
 
-/// Takes the response to a call.
+/// Takes the response to a call that was sent at `sent_ns`: the owner may be at it before the
+/// caller waits.
 pub(super) fn receive<R: Raw>(
     source: &mut Source<R>,
     context: &Context,
     call: u64,
     verb: u8,
+    sent_ns: u64,
 ) -> io::Result<Result<Response>> {
-    let waiting = now_ns();
     source.wait()?;
     let seen = now_ns();
     let head = match ResponseHead::take(source) {
@@ -24,7 +25,7 @@ pub(super) fn receive<R: Raw>(
         Err(Fault::Lost(error)) => return Err(error),
     };
     let answered = read_answer(source, &head)?;
-    tell_stages(&head, context, waiting, seen);
+    tell_stages(&head, context, sent_ns, seen);
     Ok(answered)
 }
 
@@ -59,8 +60,8 @@ fn read_error<R: Raw>(source: &mut Source<R>) -> Result<Error, Fault> {
 }
 
 /// Adds where the time of a call went since it was sent.
-fn tell_stages(head: &ResponseHead, context: &Context, waiting_ns: u64, seen_ns: u64) {
-    let waited = between(waiting_ns, seen_ns);
+fn tell_stages(head: &ResponseHead, context: &Context, sent_ns: u64, seen_ns: u64) {
+    let waited = between(sent_ns, seen_ns);
     head.add_stages(&context.stages, waited);
     let travelled = between(head.sent_ns, seen_ns).min(waited);
     context.stages.add(Stage::Receive, travelled);

@@ -94,7 +94,7 @@ impl Memory {
     ) -> io::Result<Result<Response>> {
         let mut seat = self.take_seat(patience)?;
         let handed = self.hand_over(&mut seat, context, request, call, patience);
-        let (part, verb) = match handed {
+        let (part, verb, sent_ns) = match handed {
             Ok(Ok(handed)) => handed,
             Ok(Err(error)) => {
                 self.put(seat);
@@ -105,7 +105,7 @@ impl Memory {
                 return Err(lost);
             }
         };
-        let answered = receive(&mut seat.source, context, call, verb);
+        let answered = receive(&mut seat.source, context, call, verb, sent_ns);
         if seat.source.raw().is_complete() {
             self.give_back(part);
             self.put(seat);
@@ -125,7 +125,7 @@ impl Memory {
         request: &Request<'_>,
         call: u64,
         patience: &Patience,
-    ) -> io::Result<Result<(Part, u8)>> {
+    ) -> io::Result<Result<(Part, u8, u64)>> {
         let start = now_ns();
         let mut gather = Gather::new(std::mem::take(&mut seat.buffer));
         gather.put(&[0; REQUEST_HEAD_BYTES]);
@@ -174,7 +174,7 @@ impl Memory {
             seat.buffer = buffer;
         }
         submit(&*self.region, slot);
-        Ok(Ok((part, verb)))
+        Ok(Ok((part, verb, sent_ns)))
     }
 
     /// Where the components of an upsert lie, if they lie in this memory already.

@@ -93,7 +93,7 @@ impl Sockets {
             .raw()
             .ask(patience.tick(), move || asked.check_io())?;
         let buffer = std::mem::take(&mut connection.buffer);
-        let (buffer, verb) = {
+        let (buffer, verb, sent_ns) = {
             let start = now_ns();
             let mut gather = Gather::new(buffer);
             gather.put(&[0; REQUEST_HEAD_BYTES]);
@@ -118,9 +118,9 @@ impl Sockets {
             };
             gather.set_start(&head.encode());
             connection.source.raw().write(gather.pieces())?;
-            (gather.into_buffer(), verb)
+            (gather.into_buffer(), verb, sent_ns)
         };
-        let answered = receive(&mut connection.source, context, call, verb)?;
+        let answered = receive(&mut connection.source, context, call, verb, sent_ns)?;
         if buffer.capacity() <= KEPT_BYTES_MAX {
             connection.buffer = buffer;
         }
