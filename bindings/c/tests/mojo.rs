@@ -1,5 +1,6 @@
 //! The Mojo package over the C library: its verbs, its examples, and the conformance cases. Where
 //! the compiler is: in `NEARFIELD_MOJO`, which `cargo xtask test --mojo` sets.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 #[path = "common/answerer.rs"]
 mod answerer;
