@@ -123,7 +123,12 @@ mod tests {
     #[test]
     fn names_are_plain() {
         let mut findings = Findings::default();
-        let files = [("a/b-c_1.rs", ""), (".ci/run", ""), ("a b", ""), ("\u{eb}/x", "")];
+        let files = [
+            ("a/b-c_1.rs", ""),
+            (".ci/run", ""),
+            ("a b", ""),
+            ("\u{eb}/x", ""),
+        ];
         Tree::of(&files).check_names(&mut findings);
         assert_eq!(findings.faults.len(), 2, "{:?}", findings.faults);
     }
