@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nearfield_model::{Error, ErrorKind, Result, codec};
 use rustix::net::{
@@ -20,7 +20,9 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const HEAD_BYTES: usize = 16;
 /// Bytes of the first words behind their head, at most.
 const WORDS_BYTES_MAX: usize = 4_096;
-/// How long the other side may take over its first words.
+/// Descriptors that come along, at most; one more is no guest's.
+const DESCRIPTORS_MAX: usize = 4;
+/// How long the other side may take over its first words, and between two pieces of them.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a connection is for.
@@ -137,8 +139,9 @@ fn send(socket: impl AsFd, words: &[u8], memory: Option<BorrowedFd<'_>>) -> io::
 
 /// Takes words whose head is alike in all versions.
 fn receive(socket: impl AsFd, descriptors: &mut Vec<OwnedFd>) -> Result<Vec<u8>> {
+    let until = Instant::now() + TIMEOUT;
     let mut head = [0; HEAD_BYTES];
-    fill(&socket, &mut head, descriptors)?;
+    fill(&socket, &mut head, descriptors, until)?;
     let (magic, rest) = head.split_at(MAGIC.len());
     let (protocol, length) = rest.split_at(4);
     if magic != MAGIC {
@@ -161,11 +164,16 @@ fn receive(socket: impl AsFd, descriptors: &mut Vec<OwnedFd>) -> Result<Vec<u8>>
         return Err(Error::invalid("the first words are too long"));
     }
     let mut words = vec![0; length];
-    fill(&socket, &mut words, descriptors)?;
+    fill(&socket, &mut words, descriptors, until)?;
     Ok(words)
 }
 
-fn fill(socket: &impl AsFd, mut to: &mut [u8], descriptors: &mut Vec<OwnedFd>) -> Result<()> {
+fn fill(
+    socket: &impl AsFd,
+    mut to: &mut [u8],
+    descriptors: &mut Vec<OwnedFd>,
+    until: Instant,
+) -> Result<()> {
     while !to.is_empty() {
         let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -188,7 +196,14 @@ fn fill(socket: &impl AsFd, mut to: &mut [u8], descriptors: &mut Vec<OwnedFd>) -
         if count == 0 {
             return Err(silent(&io::ErrorKind::UnexpectedEof.into()));
         }
+        if descriptors.len() > DESCRIPTORS_MAX {
+            return Err(Error::invalid("too many descriptors come along"));
+        }
         to = &mut to[count..];
+        // Words that come byte by byte may not keep a thread for hours.
+        if !to.is_empty() && Instant::now() >= until {
+            return Err(silent(&io::ErrorKind::WouldBlock.into()));
+        }
     }
     Ok(())
 }

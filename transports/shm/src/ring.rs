@@ -15,7 +15,7 @@
 //! sees the other. Nothing that stands in the words is trusted: a side that breaks the rules sleeps too
 //! long or is woken for nothing, and the owner hangs up on a guest that hands a slot over twice.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use std::time::Duration;
 
 use crate::layout::{ABANDONED, LOOKING, PENDING, SLEEPERS, SLOTS, Slot};
@@ -252,10 +252,14 @@ pub(crate) fn take_piece(words: &impl Words, slot: Slot, pieces: u32) {
 /// Says that nobody waits for the response any more.
 pub(crate) fn abandon(words: &impl Words, slot: Slot) {
     take_piece(words, slot, ABANDONED);
+    // What the caller writes from here on is not seen by who does not see the word.
+    fence(Ordering::SeqCst);
 }
 
 /// Whether the guest wants no answer.
 pub(crate) fn is_abandoned(words: &impl Words, slot: Slot) -> bool {
+    // All that was copied was read before this look.
+    fence(Ordering::SeqCst);
     words.load(slot.taken()) == ABANDONED
 }
 

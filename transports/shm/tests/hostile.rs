@@ -542,6 +542,35 @@ fn a_guest_that_sends_nothing_or_reads_nothing_delays_nobody() {
 }
 
 #[test]
+fn who_says_nothing_does_not_keep_the_store_open() {
+    let owner = Owner::start();
+    let _silent = connect(&owner);
+    let mut halting = connect(&owner);
+    halting.write_all(b"near").unwrap();
+    // Guests are let in in the order in which they knock.
+    assert_lives(&owner);
+    let started = std::time::Instant::now();
+    drop(owner.server);
+    eventually("nobody holds the service", || {
+        std::sync::Arc::strong_count(&owner.fake) == 1
+    });
+    assert!(started.elapsed() < Duration::from_secs(3));
+}
+
+#[test]
+fn descriptors_do_not_pile_up_during_the_first_words() {
+    let owner = Owner::start();
+    let one = memory(4_096, SEALS);
+    let mut stream = connect(&owner);
+    let words = greeting(0);
+    let (first, rest) = words.split_at(4);
+    send_with(&stream, first, &[one.as_fd(); 4]);
+    send_with(&stream, rest, &[one.as_fd(); 4]);
+    assert!(!is_welcome(&mut stream));
+    assert_lives(&owner);
+}
+
+#[test]
 fn what_a_guest_makes_its_owner_hold_is_bounded() {
     let owner = Owner::start();
     owner.fake.pause_us.store(300_000, SeqCst);

@@ -17,26 +17,24 @@ use crate::look;
 use crate::peer::Peer;
 
 /// Serves a connection to its end.
-pub(super) fn serve(serving: Serving, socket: Arc<Descriptor>) {
+pub(super) fn serve(serving: Serving, link: &Arc<Link>) {
     let shared = Arc::clone(&serving.0);
-    let Some(admitted) = admit(&shared, &socket) else {
-        return;
-    };
-    let (guest, peer, region) = match admitted {
-        Admitted::Guest(guest, peer, region) => (guest, peer, region),
-        Admitted::Looker => {
+    let (guest, peer, region) = match admit(&shared, &link.socket) {
+        Some(Admitted::Guest(guest, peer, region)) => (guest, peer, region),
+        Some(Admitted::Looker) => {
             // Who does not wait for the answer does not need it.
-            let _hung_up = look::tell(&shared.guests.report(), &socket);
-            return;
+            let _hung_up = look::tell(&shared.guests.report(), &link.socket);
+            return watcher::end(&shared, link);
         }
+        None => return watcher::end(&shared, link),
     };
-    let link = Arc::new(Link::new(socket, peer.end(), region.is_some()));
-    watcher::add(&shared, &link);
+    link.admit(peer.end(), region.is_some());
+    shared.signal.send();
     match region {
-        Some(region) => memory::serve(serving, guest, &link, region),
+        Some(region) => memory::serve(serving, guest, link, region),
         None => {
-            frames::serve(&shared, &guest, &link);
-            watcher::end(&shared, &link);
+            frames::serve(&shared, &guest, link);
+            watcher::end(&shared, link);
         }
     }
 }

@@ -24,10 +24,9 @@ impl std::fmt::Debug for Wake {
 pub(super) struct Link {
     /// Shared with the thread that reads from it.
     pub(super) socket: Arc<Descriptor>,
-    /// Tells the end of the guest's process.
-    pub(super) end: Option<Descriptor>,
-    /// Whether the socket carries no frames, as they go through shared memory.
-    pub(super) has_memory: bool,
+    /// Tells the end of the guest's process, once that was let in.
+    end: OnceLock<Descriptor>,
+    has_memory: AtomicBool,
     is_over: AtomicBool,
     /// Wakes threads that sleep elsewhere than at the socket.
     wake: OnceLock<Wake>,
@@ -36,15 +35,35 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(socket: Arc<Descriptor>, end: Option<Descriptor>, has_memory: bool) -> Self {
+    /// A connection of somebody who was not let in yet.
+    pub(super) fn new(socket: Descriptor) -> Self {
         Link {
-            socket,
-            end,
-            has_memory,
+            socket: Arc::new(socket),
+            end: OnceLock::new(),
+            has_memory: AtomicBool::new(false),
             wake: OnceLock::new(),
             is_over: AtomicBool::new(false),
             cancellations: Mutex::default(),
         }
+    }
+
+    /// Takes note of who was let in: what tells its end, and whether it shares memory.
+    pub(super) fn admit(&self, end: Option<Descriptor>, has_memory: bool) {
+        if let Some(end) = end {
+            // It is let in once.
+            let _new = self.end.set(end);
+        }
+        self.has_memory.store(has_memory, Ordering::SeqCst);
+    }
+
+    /// Tells the end of the guest's process.
+    pub(super) fn end(&self) -> Option<&Descriptor> {
+        self.end.get()
+    }
+
+    /// Whether the socket carries no frames, as they go through shared memory.
+    pub(super) fn has_memory(&self) -> bool {
+        self.has_memory.load(Ordering::SeqCst)
     }
 
     /// Whether the guest is gone, or is to go.

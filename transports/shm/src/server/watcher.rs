@@ -72,12 +72,15 @@ fn remove(shared: &Shared, link: &Arc<Link>) {
     links.retain(|other| !Arc::ptr_eq(other, link));
 }
 
-/// Watches a connection.
-pub(super) fn add(shared: &Shared, link: &Arc<Link>) {
+/// Watches a connection from its first words on: who says nothing keeps no thread and no store
+/// when the server closes. False if there are too many.
+fn add(shared: &Shared, link: &Arc<Link>) -> bool {
     let mut links = shared.links.lock().unwrap_or_else(PoisonError::into_inner);
-    links.push(Arc::clone(link));
-    drop(links);
-    shared.signal.send();
+    let has_room = links.len() < CONNECTIONS_MAX;
+    if has_room {
+        links.push(Arc::clone(link));
+    }
+    has_room
 }
 
 /// What a wait ended with.
@@ -92,15 +95,16 @@ fn wait(shared: &Shared, listener: &Listener, links: &[Arc<Link>]) -> Happened {
         PollFd::new(&shared.signal, PollFlags::IN),
         PollFd::new(&listener.socket, PollFlags::IN),
     ];
-    for link in links {
+    let has_memory: Vec<bool> = links.iter().map(|link| link.has_memory()).collect();
+    for (link, has_memory) in links.iter().zip(&has_memory) {
         // Through the socket of one that shares memory come numbers of calls to abandon.
-        let its = match link.has_memory {
+        let its = match has_memory {
             true => PollFlags::RDHUP | PollFlags::IN,
             false => PollFlags::RDHUP,
         };
         polled.push(PollFd::new(&*link.socket, its));
         // Where nothing tells the process's end, the socket is asked twice.
-        polled.push(match &link.end {
+        polled.push(match link.end() {
             Some(end) => PollFd::new(end, PollFlags::IN),
             None => PollFd::new(&*link.socket, PollFlags::RDHUP),
         });
@@ -111,11 +115,15 @@ fn wait(shared: &Shared, listener: &Listener, links: &[Arc<Link>]) -> Happened {
         Err(_) => std::thread::sleep(PAUSE),
     }
     shared.signal.clear();
-    let ends = polled[2..].chunks(2).zip(links).map(|(pair, link)| {
-        let only_words = pair[0].revents() == PollFlags::IN && pair[1].revents().is_empty();
-        let is_quiet = pair.iter().all(|polled| polled.revents().is_empty());
-        !(is_quiet || link.has_memory && only_words && link.abandon_calls())
-    });
+    let watched = links.iter().zip(has_memory);
+    let ends = polled[2..]
+        .chunks(2)
+        .zip(watched)
+        .map(|(pair, (link, has_memory))| {
+            let only_words = pair[0].revents() == PollFlags::IN && pair[1].revents().is_empty();
+            let is_quiet = pair.iter().all(|polled| polled.revents().is_empty());
+            !(is_quiet || has_memory && only_words && link.abandon_calls())
+        });
     Happened {
         knocked: !polled[1].revents().is_empty(),
         ends: ends.collect(),
@@ -131,14 +139,19 @@ fn let_in(shared: &Arc<Shared>, listener: &Listener) -> bool {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(_) => return false,
         };
-        if links(shared).len() >= CONNECTIONS_MAX {
+        let link = Arc::new(Link::new(Descriptor::new(stream)));
+        if !add(shared, &link) {
             continue;
         }
         let serving = shared.add_thread();
         let spawned = std::thread::Builder::new()
             .name("nearfield-guest".to_owned())
-            .spawn(move || connection::serve(serving, Arc::new(Descriptor::new(stream))));
+            .spawn({
+                let link = Arc::clone(&link);
+                move || connection::serve(serving, &link)
+            });
         if spawned.is_err() {
+            remove(shared, &link);
             return false;
         }
     }
