@@ -127,7 +127,8 @@ impl Entrance {
 
     fn share(&self, place: &Place, until: Instant) -> Result<Entered> {
         let holder = Holder::of(place.root());
-        if holder.is_some_and(|holder| holder.shared)
+        // Where the lock's file was removed, an owner may be there all the same.
+        if holder.is_none_or(|holder| holder.shared)
             && let Some(guest) = Guest::join(&place.socket(), &self.settings, until)?
         {
             return Ok(Entered::guest(guest));

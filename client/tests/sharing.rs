@@ -121,6 +121,19 @@ fn a_second_opener_in_the_same_process_has_the_same_store() {
 }
 
 #[test]
+fn a_removed_lock_file_makes_no_second_owner() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let mut owner = Process::start(&path, "own");
+    owner.expect("ready");
+    std::fs::remove_file(path.join("lock")).unwrap();
+    let docs = open(&path).collection("docs").unwrap();
+    docs.upsert(Batch::new([2], &[0.0, 1.0])).run().unwrap();
+    assert_eq!(docs.count().run().unwrap().count, 2);
+    assert!(!path.join("lock").exists(), "nobody took another lock");
+}
+
+#[test]
 fn who_insists_on_an_owner_needs_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
