@@ -189,6 +189,9 @@ impl<'a, V: Verb<'a>> Call<'_, V> {
 
     /// Sends the request with a deadline, a cancellation, or a request id of the caller's.
     ///
+    /// A context names one request: its request id stays in it, so that a call with the same context is a
+    /// retry, which is applied once. Another write needs another context.
+    ///
     /// # Errors
     /// As [`run`](Self::run), and `DeadlineExceeded` or `Cancelled`.
     pub fn run_with(self, context: &mut Context) -> Result<V::Answer> {

@@ -233,6 +233,9 @@ impl Database {
 
     /// Sends one request with a deadline, a cancellation, or a request id of the caller's.
     ///
+    /// A context names one request: its request id stays in it, so that a call with the same context is a
+    /// retry, which is applied once. Another write needs another context.
+    ///
     /// # Errors
     /// As [`call`](Self::call), and `DeadlineExceeded` or `Cancelled`.
     pub fn call_with<'a, V: Verb<'a>>(
