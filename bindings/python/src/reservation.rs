@@ -22,12 +22,16 @@ use crate::{arrays, metadata};
 pub(crate) struct Reservation {
     store: Arc<Store>,
     collection: String,
-    /// Kept for its memory, which is reached by `values` alone.
-    _memory: Box<dyn Reserved>,
+    /// Kept for its memory, whose components are reached by `values` alone.
+    memory: Box<dyn Reserved>,
     values: *mut f32,
     shape: [ffi::Py_ssize_t; 2],
     strides: [ffi::Py_ssize_t; 2],
 }
+
+/// What to do in a forked child.
+const LEFT_BEHIND: &str =
+    "the rows were reserved before this process was forked; reserve others in this process";
 
 // SAFETY: the memory stays where it is, and belongs to this object. What threads of Python write
 // there while it is committed is treated like an array that changes during a call.
@@ -60,7 +64,7 @@ impl Reservation {
             values: values.as_mut_ptr(),
             store,
             collection,
-            _memory: memory,
+            memory,
             shape: [rows.try_into()?, dimension.try_into()?],
             strides: [row_bytes.try_into()?, size_of::<f32>() as ffi::Py_ssize_t],
         })
@@ -68,6 +72,12 @@ impl Reservation {
 }
 
 impl Reservation {
+    /// Whether the memory is there: a forked child has none that its parent shares with the owner.
+    fn is_mapped(&self) -> bool {
+        let components: ffi::Py_ssize_t = self.shape.iter().product();
+        self.memory.values().len() == components as usize
+    }
+
     /// The first components, as many as there are at most.
     fn first(&self, count: usize) -> First<'_> {
         if self.store.remote {
@@ -135,6 +145,9 @@ impl Reservation {
                 ),
             ));
         }
+        if !self.is_mapped() {
+            return Err(raise(py, Error::invalid(LEFT_BEHIND)));
+        }
         let values = self.first(given.ids.len() * dimension);
         let answer = call(py, &database, true, || {
             let mut batch = Batch::new(given.ids.borrowed(), values.get());
@@ -161,6 +174,9 @@ impl Reservation {
             return Err(PyBufferError::new_err("no buffer is given"));
         }
         let this = slf.get();
+        if !this.is_mapped() {
+            return Err(PyBufferError::new_err(LEFT_BEHIND));
+        }
         let bytes = this.shape[0] * this.strides[0];
         let given = |flag: c_int| flags & flag == flag;
         // SAFETY: `view` is Python's to fill. Shape and strides are inside of this object, which
