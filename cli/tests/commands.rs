@@ -442,7 +442,7 @@ fn ids_that_a_text_file_cannot_hold_are_refused() {
 #[test]
 fn a_store_in_use_is_named_as_locked() {
     let place = albums();
-    let mut import = place.command(&["import", "data", "-", "-c", "more"]);
+    let mut import = place.command(&["import", "data", "-", "-c", "more", "--no-share"]);
     import.stdin(std::process::Stdio::piped());
     let mut import = import.spawn().unwrap();
     let stdin = import.stdin.as_mut().unwrap();

@@ -164,5 +164,4 @@ fn what_cannot_be_done_is_refused() {
         place.fails(1, arguments);
     }
     place.fails(2, &["ladder", "--door", "window"]);
-    place.fails(2, &["ladder", "--json"]);
 }

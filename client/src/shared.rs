@@ -28,7 +28,7 @@ pub(crate) enum Role {
     /// It has the engine.
     Owner(Owner),
     /// It asks the owner.
-    Guest(Guest),
+    Guest(Box<Guest>),
 }
 
 impl Role {

@@ -11,6 +11,14 @@ fn open(path: &Path) -> Result<Database> {
     nearfield::connect(path.to_string_lossy())
 }
 
+/// What opens a path for one process alone.
+fn unshared(path: &Path) -> nearfield::Builder {
+    let builder = nearfield::Builder::new(path.to_string_lossy());
+    #[cfg(feature = "shm")]
+    let builder = builder.share(false);
+    builder
+}
+
 #[track_caller]
 fn assert_is(result: Result<Database>, kind: ErrorKind, words: &[&str]) -> Error {
     let error = result.unwrap_err();
@@ -98,7 +106,7 @@ fn a_store_that_is_not_there_when_none_shall_be_made() {
 fn a_second_opener_in_the_same_process_is_told_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
-    let builder = nearfield::Builder::new(path.to_string_lossy()).share(false);
+    let builder = unshared(&path);
     let first = builder
         .options(|options| options.program = "the first program".to_owned())
         .open()
@@ -128,7 +136,7 @@ fn other_process() {
 fn a_second_opener_in_another_process_is_told_who_holds_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
-    let builder = nearfield::Builder::new(path.to_string_lossy()).share(false);
+    let builder = unshared(&path);
     let db = builder
         .options(|options| options.program = "the first program".to_owned())
         .open()

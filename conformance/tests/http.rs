@@ -1,4 +1,5 @@
 //! The HTTP door answers every case as the embedded door does, in each of its formats.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 #[path = "common/behind.rs"]
 mod behind;

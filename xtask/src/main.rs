@@ -8,6 +8,7 @@
 
 mod deny;
 mod ladder;
+mod mojo;
 mod python;
 mod run;
 mod test;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
 fn help() -> String {
     let mut text = String::from(
         "cargo xtask test [--only STEP]...   run every step below, or those named\n\
+         cargo xtask test --mojo             the same, with the Mojo compiler installed first\n\
          cargo xtask tidy                    run the housekeeping checks alone\n\
          cargo xtask ladder --check          compare the doors' taxes with bench/baseline.json\n\
          cargo xtask ladder --keep           make this machine's taxes the baseline\n\

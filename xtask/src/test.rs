@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{deny, python, run, tidy};
+use crate::{deny, mojo, python, run, tidy};
 
 /// One step of `cargo xtask test`. What it returns is a note for the summary.
 pub(crate) struct Step {
@@ -39,6 +39,11 @@ pub(crate) const STEPS: &[Step] = &[
         run: tests,
     },
     Step {
+        name: "mojo",
+        about: "the Mojo package, where its compiler is",
+        run: mojo::step,
+    },
+    Step {
         name: "python",
         about: "the Python package: its types, its examples, and the cases of all doors through it",
         run: python::check,
@@ -50,8 +55,15 @@ pub(crate) const STEPS: &[Step] = &[
     },
 ];
 
-/// Reads `[--only STEP]...`, runs the steps and prints the summary.
+/// Reads `[--mojo] [--only STEP]...`, runs the steps and prints the summary.
 pub(crate) fn command(arguments: &[&str]) -> Result<(), String> {
+    let arguments = match arguments {
+        ["--mojo", rest @ ..] => {
+            mojo::install()?;
+            rest
+        }
+        all => all,
+    };
     let outcomes: Vec<Outcome> = chosen(arguments)?.into_iter().map(perform).collect();
     println!("\nSummary");
     for outcome in &outcomes {

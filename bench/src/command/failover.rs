@@ -84,7 +84,7 @@ impl Failover {
                 .collect::<Result<Vec<Round>>>()?;
             let over = |of: fn(&Round) -> f64| Cell::spread(rounds.iter().map(of));
             table.row(vec![
-                (*guests as f64).into(),
+                guests.to_string().into(),
                 over(|round| millis(round.here)),
                 over(|round| millis(round.longest)),
             ]);

@@ -59,6 +59,7 @@ pub(crate) enum Wait {
 
 /// Measures every door on one workload, and explains what each adds to the bare engine.
 #[derive(Args, Clone, Debug)]
+#[group(skip)]
 pub struct Ladder {
     /// Vectors to write, and to search among [default: 100000; with --quick 20000]
     #[arg(long, value_name = "N")]

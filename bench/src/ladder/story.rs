@@ -180,7 +180,12 @@ impl Story {
                     "send, receive",
                     shares(&["send", "receive"]),
                 ),
-                guess("copies", "20%", "copy", shares(&["copy"])),
+                guess(
+                    "copies",
+                    "20%",
+                    "copy; what encoding and decoding copy counts there",
+                    shares(&["copy"]),
+                ),
                 guess("async runtime", "10%", "queue", shares(&["queue"])),
                 guess(
                     "FFI",

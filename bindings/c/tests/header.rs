@@ -1,4 +1,5 @@
 //! The committed header is what the sources say.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
 //! What `make install` puts is found by pkg-config and by CMake, and the examples run with it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! C and C++ programs, by gcc and clang with warnings refused, on stores in memory and in files.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod common;
 

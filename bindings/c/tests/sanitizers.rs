@@ -1,4 +1,5 @@
 //! The same programs under AddressSanitizer, with undefined behaviour refused, and valgrind.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod common;
 

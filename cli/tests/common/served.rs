@@ -35,6 +35,8 @@ impl Served {
             .arg(store)
             .args(["--listen", listen])
             .args(options)
+            // Snapshots whose destination is relative go where the server is.
+            .current_dir(store.parent().unwrap())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

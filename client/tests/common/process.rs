@@ -1,6 +1,7 @@
 //! Other processes of a test: the test's own program, run again, and told what to do by words.
 //! They are spoken to through pipes.
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! The ring's protocol in many orders of its steps: no call is lost, no answer is missed, and nobody
 //! sleeps for ever. Timeouts never pass here, so whoever is not woken hangs, which the scheduler tells.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -35,7 +35,7 @@ const SEALS: SealFlags = SealFlags::SHRINK
     .union(SealFlags::SEAL);
 /// The file system that such memory lives in, when its pages are of the usual size. Large pages
 /// come from a pool, and touching one that the pool does not have kills the process.
-const TMPFS_MAGIC: i64 = 0x0102_1994;
+const TMPFS_MAGIC: u64 = 0x0102_1994;
 
 /// A mapping of shared memory.
 pub(crate) struct Region {
@@ -72,7 +72,7 @@ impl Region {
             return Err(refused("it is not sealed"));
         }
         let kind = rustix::fs::fstatfs(memory).map_err(|_| refused("it cannot be looked at"))?;
-        if i64::from(kind.f_type) != TMPFS_MAGIC {
+        if u64::try_from(kind.f_type) != Ok(TMPFS_MAGIC) {
             return Err(refused("its pages are not of the usual kind"));
         }
         let found = rustix::fs::fstat(memory).map_err(|_| refused("it cannot be looked at"))?;

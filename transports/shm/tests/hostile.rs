@@ -2,6 +2,7 @@
 //!
 //! The guests here speak the wire by hand, as `docs/wire.md` draws it: what they write stands for
 //! any program that gets hold of the socket.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod common;
 
@@ -524,7 +525,7 @@ fn a_guest_that_sends_nothing_or_reads_nothing_delays_nobody() {
     {
         let guest = owner.guest(false);
         let values = vec![1.0; 10_000];
-        let upsert = Upsert::new("docs", Batch::new(&[1], &values));
+        let upsert = Upsert::new("docs", Batch::new([1], &values));
         guest.call(&Context::default(), upsert.into()).unwrap();
     }
     let mut deaf = connect(&owner);
@@ -537,5 +538,33 @@ fn a_guest_that_sends_nothing_or_reads_nothing_delays_nobody() {
     place(&mut shared, 0, &get);
     describe(&mut shared, 0, 0, get.len() as u32);
     ring(&mut shared, 1);
+    assert_lives(&owner);
+}
+
+#[test]
+fn what_a_guest_makes_its_owner_hold_is_bounded() {
+    let owner = Owner::start();
+    owner.fake.pause_us.store(300_000, SeqCst);
+    let (_stream, mut shared) = join(&owner);
+    // Eight calls that all point at the same 64 MiB.
+    let count = (limits::BATCH_BYTES_MAX / 4) as u64 - 64;
+    let mut body = 4_u32.to_le_bytes().to_vec();
+    body.extend_from_slice(b"docs\x01\x00\x01\0\0\0\x01\0\0\0\0\0\0\0\0\x01");
+    body.extend_from_slice(&0_u64.to_le_bytes());
+    body.extend_from_slice(&count.to_le_bytes());
+    let verb = nearfield_shm::codec::verb_code("upsert");
+    let call = frame(verb, &body);
+    for slot in 0..8 {
+        place(&mut shared, slot * 256, &call);
+        describe(&mut shared, slot, slot as u64 * 256, call.len() as u32);
+    }
+    ring(&mut shared, 0xff);
+    let is_answered = |shared: &MmapMut, slot| answers(shared, slot) & 1 == 1;
+    eventually("all are answered", || {
+        (0..8).all(|slot| is_answered(&shared, slot))
+    });
+    let is_error = |slot: usize| shared[8_192 + (slot << 20) + 5] == 1;
+    let refused = (0..8).filter(|slot| is_error(*slot)).count();
+    assert!((1..=7).contains(&refused), "{refused} of 8 are refused");
     assert_lives(&owner);
 }

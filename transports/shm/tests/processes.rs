@@ -1,5 +1,5 @@
 //! Guests and owners in processes of their own, which are killed, stopped and forked.
-
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 #![allow(
     unsafe_code,
     reason = "processes are forked and signalled by the C library"
@@ -45,8 +45,9 @@ fn spawn(role: &str, socket: &Path, memory: bool) -> Child {
 }
 
 fn tell_ready() {
-    println!("ready");
-    std::io::stdout().flush().unwrap();
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "ready").unwrap();
+    out.flush().unwrap();
 }
 
 #[test]

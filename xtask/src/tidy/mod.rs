@@ -43,6 +43,7 @@ pub(crate) fn step() -> Result<String, String> {
 fn check(tree: &Tree) -> Findings {
     let mut findings = Findings::default();
     tree.check_sizes(&mut findings);
+    tree.check_names(&mut findings);
     source::check(tree, &mut findings);
     modules::check(tree, &mut findings);
     decisions::check(tree, &mut findings);

@@ -71,6 +71,16 @@ impl Tree {
         }
     }
 
+    /// Refuses names that no person would give: programs under test leave such files behind.
+    pub(super) fn check_names(&self, findings: &mut Findings) {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
+        for path in self.files.keys().filter(|path| !path.bytes().all(plain)) {
+            findings.faults.push(format!(
+                "{path:?}: names have the characters A-Z a-z 0-9 . _ - alone"
+            ));
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn of(files: &[(&str, &str)]) -> Tree {
         let file = |text: &str| File {
@@ -109,6 +119,19 @@ pub(super) fn resolve(file: &str, relative: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_plain() {
+        let mut findings = Findings::default();
+        let files = [
+            ("a/b-c_1.rs", ""),
+            (".ci/run", ""),
+            ("a b", ""),
+            ("\u{eb}/x", ""),
+        ];
+        Tree::of(&files).check_names(&mut findings);
+        assert_eq!(findings.faults.len(), 2, "{:?}", findings.faults);
+    }
 
     #[test]
     fn paths_resolve_from_the_folder_of_their_file() {

@@ -1,6 +1,5 @@
 //! The owner of a store in a process of its own, with guests of this process before it.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process;
@@ -15,7 +14,7 @@ use nearfield_shm::server::{self, Server};
 use super::door::Door;
 use crate::Result;
 use crate::command::child::{self, tell};
-use crate::machine::first_number;
+use crate::server::cpu_seconds;
 
 const SOCKET: &str = "bench.socket";
 
@@ -71,13 +70,7 @@ impl Owner {
 
     /// CPU time of the process so far, all threads that live, in seconds.
     pub(super) fn cpu_seconds(&self) -> Result<f64> {
-        let mut nanoseconds = 0.0;
-        for thread in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            // A thread may end meanwhile.
-            let text = fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
-            nanoseconds += first_number(&text).unwrap_or(0.0);
-        }
-        Ok(nanoseconds / 1e9)
+        cpu_seconds(self.child.id())
     }
 }
 

@@ -1,6 +1,6 @@
 //! C: the program is compiled on the spot, against the header and the library that are there.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{Program, tree};
@@ -23,11 +23,7 @@ pub(super) fn prepare(program: &Path, folder: &Path) -> Result<Program, String> 
         .chain(root.map(|root| root.join("bindings/c/include/nearfield.h"))),
     )
     .ok_or("nearfield.h is neither beside this program nor in a source tree around it")?;
-    let library = tree::first([
-        beside.join("libnearfield.so"),
-        beside.join("../lib/libnearfield.so"),
-    ])
-    .ok_or("libnearfield.so is not beside this program; build it: cargo build --release")?;
+    let library = library(program)?;
     let (header, library) = (header.parent(), library.parent());
     let (header, library) = (header.unwrap_or(beside), library.unwrap_or(beside));
 
@@ -58,5 +54,21 @@ pub(super) fn prepare(program: &Path, folder: &Path) -> Result<Program, String> 
     }
     Ok(Program {
         command: vec![built.into()],
+        environment: Vec::new(),
+    })
+}
+
+/// The library, beside the program or where a package puts it.
+///
+/// # Errors
+/// If it is not there.
+pub(super) fn library(program: &Path) -> Result<PathBuf, String> {
+    let beside = program.parent().unwrap_or(Path::new("."));
+    tree::first([
+        beside.join("libnearfield.so"),
+        beside.join("../lib/libnearfield.so"),
+    ])
+    .ok_or_else(|| {
+        "libnearfield.so is not beside this program; build it: cargo build --release".to_owned()
     })
 }

@@ -5,6 +5,7 @@
 //! its exact searches found. The time of each request goes into a file, as `u64` nanoseconds.
 
 mod c;
+mod mojo;
 mod python;
 mod tree;
 
@@ -28,6 +29,7 @@ use crate::Result;
 #[derive(Clone, Debug)]
 pub(super) struct Program {
     pub(super) command: Vec<OsString>,
+    pub(super) environment: Vec<(OsString, OsString)>,
 }
 
 /// What it is to do.
@@ -69,6 +71,7 @@ impl Program {
         let (program, arguments) = self.command.split_first().ok_or("no program")?;
         let mut command = Command::new(program);
         command.args(arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let Cell { door, op, batch } = job.cell;
         for (name, value) in [
             ("door", door.name()),
@@ -177,7 +180,8 @@ impl<'l> Languages<'l> {
             Door::PythonList | Door::PythonNumpy | Door::PythonReserve | Door::PythonHttpJson => {
                 ("Python", &|| python::prepare(python, program, folder, say))
             }
-            other => return Err(format!("{other} is not in this version")),
+            Door::Mojo => ("Mojo", &|| mojo::prepare(program, folder)),
+            other => return Err(format!("{other} is no door of another language")),
         };
         self.made.entry(language).or_insert_with(make).clone()
     }

@@ -31,6 +31,7 @@ pub(super) fn prepare(
     std::fs::write(&source, SOURCE).map_err(|error| error.to_string())?;
     Ok(Program {
         command: vec![interpreter.into(), source.into()],
+        environment: Vec::new(),
     })
 }
 

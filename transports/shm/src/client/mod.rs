@@ -50,7 +50,7 @@ pub struct Client {
     owner: Peer,
     watch: Watch,
     sockets: Sockets,
-    memory: Option<Memory>,
+    memory: Option<Box<Memory>>,
     next_call: AtomicU64,
 }
 
@@ -85,7 +85,7 @@ impl Client {
         Ok(Client {
             sockets: Sockets::new(socket, hello, Arc::clone(&state)),
             watch: Watch::start(state, control, owner.end())?,
-            memory,
+            memory: memory.map(Box::new),
             settings,
             owner,
             next_call: AtomicU64::new(1),

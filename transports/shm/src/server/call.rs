@@ -64,7 +64,11 @@ impl Call<'_> {
         let context = self.context();
         let stages = &context.stages;
         stages.add(Stage::Send, between(self.head.sent_ns, self.seen_ns));
-        let decoded = decode_request(self.head.verb, source, scratch, fetch);
+        let mut share = self.guest.share();
+        let decoded = match share.grow(self.head.length as usize) {
+            Ok(()) => decode_request(self.head.verb, source, scratch, fetch),
+            Err(error) => Err(Fault::Malformed(error)),
+        };
         let read_ns = now_ns();
         stages.add(self.reading, between(self.seen_ns, read_ns));
         let (answer, answered_ns) = match decoded {

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::SystemTime;
 
-use nearfield_model::Request;
+use nearfield_model::limits::GUEST_REQUEST_BYTES_MAX;
+use nearfield_model::{Budget, Request, Share};
 
 use crate::handshake::Hello;
 use crate::peer::Peer;
@@ -42,9 +43,16 @@ pub(super) struct Guest {
     requests: AtomicU64,
     vectors: AtomicU64,
     bytes: AtomicU64,
+    /// What is held for its calls under way.
+    budget: Arc<Budget>,
 }
 
 impl Guest {
+    /// A share of nothing so far of what may be held for its calls.
+    pub(super) fn share(&self) -> Share {
+        Share::new(&self.budget)
+    }
+
     /// Counts a request.
     pub(super) fn count(&self, request: &Request<'_>, bytes: u64) {
         let vectors = match request {
@@ -98,6 +106,7 @@ impl Guests {
             requests: AtomicU64::new(0),
             vectors: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            budget: Budget::new(GUEST_REQUEST_BYTES_MAX),
         });
         guests.push(Arc::downgrade(&guest));
         guest

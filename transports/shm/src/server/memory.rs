@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use nearfield_model::limits::{FRAME_BYTES_MAX, GUEST_REQUEST_BYTES_MAX};
-use nearfield_model::{Error, Result, Stage};
+use nearfield_model::{Error, Result, Share, Stage};
 
 use super::call::{Call, Desk};
 use super::guest::Guest;
@@ -136,7 +136,7 @@ impl Memory {
     }
 
     /// Copies components that lie elsewhere in the memory.
-    fn fetch(&self, place: Place, to: &mut Vec<f32>) -> Result<()> {
+    fn fetch(&self, place: Place, share: &mut Share, to: &mut Vec<f32>) -> Result<()> {
         let outside = || Error::invalid("the vectors lie outside of the shared memory");
         let at = usize::try_from(place.offset).map_err(|_| outside())?;
         let count = usize::try_from(place.count).map_err(|_| outside())?;
@@ -146,6 +146,7 @@ impl Memory {
         if end.is_none_or(|end| end > GUEST_REQUEST_BYTES_MAX) {
             return Err(outside());
         }
+        share.grow(count * size_of::<f32>())?;
         if to.len() < count {
             to.resize(count, 0.0);
         }
@@ -192,7 +193,8 @@ impl Worker {
             reading: Stage::Copy,
             is_wanted: &|| !is_abandoned(&*memory.region, slot),
         };
-        let mut fetch = |place: Place, to: &mut Vec<f32>| memory.fetch(place, to);
+        let mut share = memory.guest.share();
+        let mut fetch = |place: Place, to: &mut Vec<f32>| memory.fetch(place, &mut share, to);
         match call.answer(&mut self.source, &mut fetch, &mut self.desk) {
             Ok(frame) => hand_over(memory, slot, frame),
             Err(_) => {
