@@ -7,14 +7,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
 
+use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request as HttpRequest;
+use axum::http::HeaderValue;
 use http_body::Frame;
 use nearfield_grpc::server::{Settings, router};
 use nearfield_model::{
     Context, Counted, Deleted, Error, Flushed, Found, Got, Hit, Id, Listed, MetadataUpdated, Point,
     Request, Response, Result, Scanned, Service, Upserted,
 };
+use tokio::runtime::Runtime;
 use tower_service::Service as _;
 
 /// The methods, the stream among them.
@@ -129,26 +132,37 @@ pub(crate) fn grpc_body(bytes: &[u8]) {
         .header("content-type", "application/grpc")
         .body(body)
         .expect("a request");
-    let runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = { runtime }.enable_time().build().expect("a runtime");
-    let status = runtime.block_on(async {
+    let status = RUNTIME.with(|runtime| runtime.block_on(answer(request)));
+    let status = status.expect("a status");
+    assert!(status != "13", "{method} answers with a defect");
+}
+
+thread_local! {
+    static RUNTIME: Runtime = {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        { runtime }.enable_time().build().expect("a runtime")
+    };
+    static ROUTER: Router = {
         let settings = Settings {
             message_bytes_max: MESSAGE_BYTES_MAX,
             ..Settings::default()
         };
-        let response = router(Arc::new(Echo), None, settings).call(request);
-        let (head, mut body) = response.await.expect("an answer").into_parts();
-        assert_eq!(head.status, 200);
-        let mut status = head.headers.get("grpc-status").cloned();
-        while let Some(frame) =
-            std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
-        {
-            if let Ok(trailers) = frame.expect("a frame").into_trailers() {
-                status = trailers.get("grpc-status").cloned().or(status);
-            }
+        router(Arc::new(Echo), None, settings)
+    };
+}
+
+/// The status of the answer.
+async fn answer(request: HttpRequest) -> Option<HeaderValue> {
+    let response = ROUTER.with(|router| router.clone().call(request));
+    let (head, mut body) = response.await.expect("an answer").into_parts();
+    assert_eq!(head.status, 200);
+    let mut status = head.headers.get("grpc-status").cloned();
+    while let Some(frame) =
+        std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
+    {
+        if let Ok(trailers) = frame.expect("a frame").into_trailers() {
+            status = trailers.get("grpc-status").cloned().or(status);
         }
-        status
-    });
-    let status = status.expect("a status");
-    assert!(status != "13", "{method} answers with a defect");
+    }
+    status
 }
