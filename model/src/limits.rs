@@ -57,4 +57,4 @@ pub const FRAME_BYTES_MAX: usize = BATCH_BYTES_MAX + 32 * BATCH_ROWS_MAX;
 /// vectors included.
 pub const GUEST_REQUEST_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
 /// Bytes of those that another process may have reserved at once; the rest is left for calls.
-pub const GUEST_RESERVED_BYTES_MAX: usize = GUEST_REQUEST_BYTES_MAX - FRAME_BYTES_MAX / 2;
+pub const GUEST_RESERVED_BYTES_MAX: usize = GUEST_REQUEST_BYTES_MAX - FRAME_BYTES_MAX;

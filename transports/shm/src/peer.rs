@@ -1,6 +1,8 @@
 //! Who is at the other end of a socket, and whether that process still lives.
 
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use nearfield_model::{Error, ErrorKind, Result};
 
@@ -43,6 +45,26 @@ impl Peer {
         ))
     }
 
+    /// Refuses to hand vectors to somebody who merely listens where the owner would: whoever does has
+    /// to be this user, root, or whose folder it is.
+    pub(crate) fn check_owner(&self, socket: &Path) -> Result<()> {
+        let own = rustix::process::geteuid().as_raw();
+        let folder = socket.parent().filter(|folder| *folder != Path::new(""));
+        let of_folder = || std::fs::metadata(folder.unwrap_or(Path::new("."))).map(|it| it.uid());
+        if self.uid == own || self.uid == 0 || of_folder().is_ok_and(|uid| uid == self.uid) {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Forbidden,
+            format!(
+                "user {} listens at {}, whose folder is not theirs; look who they are, and keep \
+                 the folder from others",
+                self.uid,
+                socket.display()
+            ),
+        ))
+    }
+
     /// What becomes readable when the process ends; none where there is nothing like it.
     pub(crate) fn end(&self) -> Option<Descriptor> {
         end_of(self.pid?)
@@ -80,4 +102,25 @@ fn credentials(_: impl AsFd) -> std::io::Result<Peer> {
 #[cfg(not(target_os = "linux"))]
 fn end_of(_: u32) -> Option<Descriptor> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_listens_has_to_be_this_user_or_root_or_whose_folder_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("socket");
+        let own = rustix::process::geteuid().as_raw();
+        let peer = |uid| Peer { pid: None, uid };
+        assert!(peer(own).check_owner(&socket).is_ok());
+        assert!(peer(0).check_owner(&socket).is_ok());
+        let error = peer(own + 7).check_owner(&socket).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Forbidden);
+        if own == 0 {
+            std::os::unix::fs::chown(folder.path(), Some(7), None).unwrap();
+            assert!(peer(7).check_owner(&socket).is_ok());
+        }
+    }
 }

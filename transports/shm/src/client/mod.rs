@@ -63,6 +63,7 @@ impl Client {
     pub fn connect(socket: &Path, settings: Settings) -> Result<Client> {
         let stream = address::connect(socket)?;
         let owner = Peer::of(&stream)?;
+        owner.check_owner(socket)?;
         let mut guest = [0; 16];
         fill_random(&mut guest)?;
         let state = Arc::new(State::default());
