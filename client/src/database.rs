@@ -113,6 +113,14 @@ impl Builder {
         self
     }
 
+    /// Sets whether processes of other users may ask this one, who are of the group of the socket in
+    /// the folder: that of this process, or the folder's where its setgid bit is set. False unless
+    /// said otherwise.
+    #[cfg(feature = "shm")]
+    pub fn share_with_group(self, with_group: bool) -> Self {
+        self.options(|options| options.shared_with_group = with_group)
+    }
+
     /// Sets the API key that a server asks for.
     pub fn api_key(self, key: impl Into<String>) -> Self {
         self.remote(|remote| remote.api_key = Some(key.into()))

@@ -35,7 +35,9 @@ impl Owner {
                 engine,
             });
         }
-        match Server::start(&place.socket(), engine.clone(), Settings::default()) {
+        let mut settings = Settings::default();
+        settings.group = options.shared_with_group;
+        match Server::start(&place.socket(), engine.clone(), settings) {
             Ok(server) => Ok(Owner {
                 server: Some(server),
                 engine,

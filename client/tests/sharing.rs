@@ -71,6 +71,21 @@ fn two_processes_open_one_path() {
 }
 
 #[test]
+fn the_socket_is_for_its_user_unless_the_group_is_let_in() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    for (with_group, mode) in [(false, 0o600), (true, 0o660)] {
+        let path = folder.path().join(mode.to_string());
+        let builder = Builder::new(path.to_string_lossy()).share_with_group(with_group);
+        let db = builder.open().unwrap();
+        let socket = path.join("socket").metadata().unwrap();
+        assert_eq!(socket.permissions().mode() & 0o777, mode);
+        drop(db);
+    }
+}
+
+#[test]
 fn a_guest_takes_over_when_the_owner_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");

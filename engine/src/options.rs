@@ -9,6 +9,10 @@ pub struct Options {
     /// Whether the lock file tells others that they can join this process. The engine lets nobody
     /// in by itself, so this is for what puts a door before it; false unless said otherwise.
     pub shared: bool,
+    /// Whether processes of other users may join, too, who are of the group of the socket in the
+    /// folder: that of this process, or the folder's where its setgid bit is set. They never take
+    /// over. False unless said otherwise.
+    pub shared_with_group: bool,
     /// Whether a path without a store is made into one; true unless said otherwise.
     pub create: bool,
     /// Threads that one search of many query vectors may use; as many as the machine has
@@ -51,6 +55,7 @@ impl Default for Options {
         Options {
             program: "a program that embeds nearfield".to_owned(),
             shared: false,
+            shared_with_group: false,
             create: true,
             search_threads: std::thread::available_parallelism().map_or(1, usize::from),
             log_file_bytes: 64 << 20,

@@ -79,6 +79,10 @@ pub(super) struct Flags {
     )]
     tls_key: Option<PathBuf>,
 
+    /// Let processes of other users ask through the socket in the folder, if they are of its group
+    #[arg(long, env = "NEARFIELD_SHARE_GROUP", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub(super) share_group: bool,
+
     /// Keep no 8-bit codes in memory: less memory, slower searches
     #[arg(long, env = "NEARFIELD_LEAN", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub(super) lean: bool,

@@ -126,6 +126,7 @@ impl Serve {
             .options(|options| {
                 options.program = "nearfield serve".to_owned();
                 options.lean = self.flags.lean;
+                options.shared_with_group = self.flags.share_group;
                 options.memory_bytes_max = budget::bytes_max();
             })
             .share(self.sharing.is_on())
