@@ -1,6 +1,7 @@
 """What the tests share: stores of every kind that is at hand."""
 
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 import nearfield
+
+# A shell that starts the tests in the background has interrupts ignored, and Python leaves it so.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[3]
 

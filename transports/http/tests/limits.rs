@@ -343,6 +343,8 @@ fn who_holds_all_connections_and_is_silent_makes_place() {
     let mut held: Vec<Caller> = (0..3).map(|_| Caller::new(server.local_addr())).collect();
     for caller in &mut held {
         assert_eq!(caller.call("GET", "/healthz", "", b"").status, 200);
+        // Apart in time, so that the first is silent for longest.
+        std::thread::sleep(Duration::from_millis(50));
     }
     std::thread::sleep(Duration::from_millis(2_500));
     let mut late = Caller::new(server.local_addr());
