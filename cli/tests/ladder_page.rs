@@ -37,32 +37,19 @@ frame.onload = () => {
 frame.srcdoc = PAGE;
 </script>"#;
 
-/// The browser; Debian's is fetched if there is none.
+/// The browser.
 fn browser() -> &'static str {
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    let there = || {
-        let runs = |name: &&&str| {
-            let mut command = Command::new(name);
-            command
-                .arg("--version")
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-            command.status().is_ok_and(|status| status.success())
-        };
-        names.iter().find(runs).copied()
+    let runs = |name: &&str| {
+        let mut command = Command::new(name);
+        command
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
     };
-    if let Some(name) = there() {
-        return name;
-    }
-    let install = [
-        "install",
-        "--yes",
-        "-qq",
-        "--no-install-recommends",
-        "chromium",
-    ];
-    let installed = Command::new("apt-get").args(install).status();
-    there().unwrap_or_else(|| panic!("install the package chromium: {installed:?}"))
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let there = names.into_iter().find(runs);
+    there.expect("a browser; `cargo xtask test` installs the package chromium")
 }
 
 /// What the page looks like, and a picture of it.

@@ -241,8 +241,8 @@ impl Database {
 
     /// Sends one request with a deadline, a cancellation, or a request id of the caller's.
     ///
-    /// A context names one request: its request id stays in it, so that a call with the same context is a
-    /// retry, which is applied once. Another write needs another context.
+    /// A context without a request id gets one, which stays in it if the call fails: calling again with
+    /// the same context is a retry, which is applied once. An id of the caller's is left alone.
     ///
     /// # Errors
     /// As [`call`](Self::call), and `DeadlineExceeded` or `Cancelled`.
@@ -259,10 +259,13 @@ impl Database {
     /// # Errors
     /// As [`call_with`](Self::call_with).
     pub fn send(&self, context: &mut Context, request: Request<'_>) -> Result<Response> {
-        if context.request_id.is_none() {
+        let given = context.request_id;
+        if given.is_none() {
             context.request_id = Some(self.shared.writer.next()?);
         }
-        self.shared.service.call(context, request)
+        let response = self.shared.service.call(context, request)?;
+        context.request_id = given;
+        Ok(response)
     }
 
     /// Makes a collection and opens it.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use nearfield::limits::*;
 use nearfield::{
     Batch, Cancellation, Collection, Context, CreateCollection, Database, Delete, Error, ErrorKind,
-    Filter, Get, Id, Ids, Metadata, MetadataColumn, Metric, Rights, Scan, Search, Storage,
-    UpdateMetadata, Upsert, Vectors, Verb,
+    Filter, Get, Id, Ids, Metadata, MetadataColumn, Metric, RequestId, Rights, Scan, Search,
+    Storage, UpdateMetadata, Upsert, Vectors, Verb,
 };
 
 /// A collection with two points, and what it was before the bad request came.
@@ -636,7 +636,13 @@ fn a_caller_without_the_right() {
 #[test]
 fn a_request_id_that_was_used_for_another_request() {
     let docs = before(Metric::Cosine, Storage::F32);
-    let mut context = Context::default();
+    let mut context = Context {
+        request_id: Some(RequestId {
+            client: [7; 16],
+            number: 1,
+        }),
+        ..Context::default()
+    };
     docs.db()
         .call_with(&mut context, upsert([3], &[1., 2.]))
         .unwrap();

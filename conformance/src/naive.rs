@@ -168,24 +168,11 @@ impl Row {
 impl Contents {
     fn describe(&self) -> Description {
         Description {
-            collection: self.schema.collection.clone(),
-            dimension: self.schema.dimension,
-            metric: self.schema.metric,
-            storage: self.schema.storage,
-            unindexed_fields: self.schema.unindexed_fields.clone(),
             count: self.points.len() as u64,
             unindexed: self.points.len() as u64,
-            unencoded: 0,
             sequence: self.sequence,
             synced: self.sequence,
-            log_files: 0,
-            log_bytes: 0,
-            dead_rows: 0,
-            memory_bytes: 0,
-            damage: None,
-            write_delay_us: 0,
-            index: None,
-            fields: Vec::new(),
+            ..Description::empty(self.schema.clone())
         }
     }
 

@@ -9,6 +9,7 @@
 mod deny;
 mod ladder;
 mod mojo;
+mod programs;
 mod python;
 mod run;
 mod test;

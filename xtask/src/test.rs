@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{deny, mojo, python, run, tidy};
+use crate::{deny, mojo, programs, python, run, tidy};
 
 /// One step of `cargo xtask test`. What it returns is a note for the summary.
 pub(crate) struct Step {
@@ -156,6 +156,7 @@ fn clippy() -> Result<String, String> {
 }
 
 fn tests() -> Result<String, String> {
+    programs::install()?;
     let mut count = Count::default();
     let command = run::cargo("test --workspace --all-features --no-fail-fast");
     let result = run::watch(command, |line| count.add(line));

@@ -787,8 +787,8 @@ nf_status nf_reserve(struct nf_collection *collection,
 /**
  * Where the vectors are to be written: rows of the collection's dimension, one after the other,
  * zero at first. Valid until the reservation is freed; ask again after each commit. Nobody may
- * write there during nf_reservation_commit(). NULL for a handle that is not open, which is noted
- * as the last error.
+ * write there during nf_reservation_commit(). NULL for a handle that is not open and for one without
+ * rows, as in a forked child, which is noted as the last error.
  */
 float *nf_reservation_values(struct nf_reservation *reservation);
 

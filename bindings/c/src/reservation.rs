@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use client::{Durability, Reservation, Result};
+use client::{Durability, Error, Reservation, Result};
 
 use crate::collection::{durability, nf_collection};
 use crate::handle::{self, find, opens};
@@ -45,12 +45,17 @@ pub unsafe extern "C" fn nf_reserve(
 
 /// Where the vectors are to be written: rows of the collection's dimension, one after the other,
 /// zero at first. Valid until the reservation is freed; ask again after each commit. Nobody may
-/// write there during nf_reservation_commit(). NULL for a handle that is not open, which is noted
-/// as the last error.
+/// write there during nf_reservation_commit(). NULL for a handle that is not open and for one without
+/// rows, as in a forked child, which is noted as the last error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nf_reservation_values(reservation: *mut nf_reservation) -> *mut f32 {
     guard_or(std::ptr::null_mut(), || {
-        Ok(find(reservation)?.lock().values_mut().as_mut_ptr())
+        match find(reservation)?.lock().values_mut() {
+            [] => Err(Error::invalid(
+                "the reservation has no rows; a forked child has to reserve its own",
+            )),
+            values => Ok(values.as_mut_ptr()),
+        }
     })
 }
 

@@ -1,6 +1,7 @@
 """What the tests share: stores of every kind that is at hand."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -32,27 +33,21 @@ def docs(db):
     return db.create_collection("docs", dimension=2, metric="euclidean")
 
 
-def server_program():
-    """The program `nearfield` that the steps of the tests have built, if it is there."""
-    named = os.environ.get("NEARFIELD_PROGRAM")
-    return Path(named) if named else None
-
-
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """The address of a server with an empty store."""
-    program = server_program()
-    if program is None:
-        pytest.skip("NEARFIELD_PROGRAM names no program that serves")
+    """A server with an empty store: its address, and the folder of the store."""
+    program = os.environ.get("NEARFIELD_PROGRAM")
+    if not program:
+        pytest.fail("NEARFIELD_PROGRAM has to name the program; cargo xtask test --only python sets it")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    path = tmp_path_factory.mktemp("served")
-    command = [program, "serve", path / "store", "--listen", f"127.0.0.1:{port}"]
+    store = tmp_path_factory.mktemp("served") / "store"
+    command = [program, "serve", store, "--listen", f"127.0.0.1:{port}"]
     serving = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         _wait_until_ready(serving, port)
-        yield f"127.0.0.1:{port}"
+        yield f"127.0.0.1:{port}", store
     finally:
         serving.terminate()
         serving.wait()
@@ -69,18 +64,25 @@ def _wait_until_ready(serving, port):
     raise AssertionError("the server is not ready after 20 seconds")
 
 
-@pytest.fixture(params=[":memory:", "path", "http", "http-json", "grpc"])
+# Doors to a store in files: in this process, and to the process that serves it.
+IN_FILES = ["path", "shm", "unix", "http", "http-json", "grpc"]
+
+
+@pytest.fixture(params=[":memory:", *IN_FILES])
 def anywhere(request, tmp_path):
     """An empty store behind each door."""
-    options = {}
-    if request.param == "path":
+    door, options = request.param, {}
+    if door == ":memory:":
+        target = door
+    elif door == "path":
         target = tmp_path / "store"
-    elif request.param == ":memory:":
-        target = ":memory:"
     else:
-        address = request.getfixturevalue("server")
-        target = f"{request.param.split('-')[0]}://{address}"
-        options["json"] = request.param == "http-json"
+        address, store = request.getfixturevalue("server")
+        scheme = door.split("-")[0]
+        target = f"{scheme}:{store}" if scheme in ("shm", "unix") else f"{scheme}://{address}"
+        options["json"] = door == "http-json"
+        # What an earlier case has left behind.
+        shutil.rmtree(store / "snapshots", ignore_errors=True)
     with nearfield.connect(target, **options) as db:
         yield db
         if not db.closed:

@@ -9,9 +9,17 @@ import pytest
 
 import nearfield
 
-from conftest import ROOT
+from conftest import IN_FILES, ROOT
 
-CASES = sorted((ROOT / "conformance" / "cases").glob("*.json"))
+CASES = {path.stem: json.loads(path.read_text()) for path in (ROOT / "conformance" / "cases").glob("*.json")}
+
+
+def cases_and_doors():
+    """Each case with each door that has what it needs."""
+    for name, case in sorted(CASES.items()):
+        doors = IN_FILES if "files" in case.get("needs", []) else [":memory:", *IN_FILES]
+        for door in doors:
+            yield pytest.param(case, door, id=f"{name}-{door}")
 
 
 class Caller:
@@ -140,11 +148,8 @@ def has_call(request):
     return len(request) == 1 and all(hasattr(Caller, verb) for verb in request)
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_every_door_answers_alike(path, anywhere):
-    case = json.loads(path.read_text())
-    if "files" in case.get("needs", []) and anywhere.target.startswith((":memory:", "grpc", "http")):
-        pytest.skip("only a path has a folder of its own for snapshots")
+@pytest.mark.parametrize(("case", "anywhere"), cases_and_doors(), indirect=["anywhere"])
+def test_every_door_answers_alike(case, anywhere):
     caller = Caller(anywhere)
     saved = {}
     for number, step in enumerate(case["steps"], 1):

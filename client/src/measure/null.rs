@@ -86,24 +86,9 @@ impl Null {
         let schema = schema.ok_or_else(|| not_found(name))?;
         let sequence = self.sequence.load(Ordering::Relaxed);
         Ok(Description {
-            collection: schema.collection,
-            dimension: schema.dimension,
-            metric: schema.metric,
-            storage: schema.storage,
-            unindexed_fields: schema.unindexed_fields,
-            count: 0,
-            unindexed: 0,
-            unencoded: 0,
             sequence,
             synced: sequence,
-            log_files: 0,
-            log_bytes: 0,
-            dead_rows: 0,
-            memory_bytes: 0,
-            damage: None,
-            write_delay_us: 0,
-            index: None,
-            fields: Vec::new(),
+            ..Description::empty(schema)
         })
     }
 

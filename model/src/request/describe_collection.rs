@@ -4,7 +4,7 @@ mod index;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Storage, check_collection_name};
+use super::{CreateCollection, Storage, check_collection_name};
 use crate::error::Result;
 use crate::metric::Metric;
 
@@ -77,6 +77,32 @@ pub struct Description {
     pub index: Option<IndexDescription>,
     /// The indexed metadata fields, sorted by path.
     pub fields: Vec<FieldDescription>,
+}
+
+impl Description {
+    /// Of a collection to which nothing was written yet.
+    pub fn empty(schema: CreateCollection) -> Self {
+        Description {
+            collection: schema.collection,
+            dimension: schema.dimension,
+            metric: schema.metric,
+            storage: schema.storage,
+            unindexed_fields: schema.unindexed_fields,
+            count: 0,
+            unindexed: 0,
+            unencoded: 0,
+            sequence: 0,
+            synced: 0,
+            log_files: 0,
+            log_bytes: 0,
+            dead_rows: 0,
+            memory_bytes: 0,
+            damage: None,
+            write_delay_us: 0,
+            index: None,
+            fields: Vec::new(),
+        }
+    }
 }
 
 /// An indexed metadata field.

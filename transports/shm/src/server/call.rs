@@ -53,8 +53,19 @@ impl Call<'_> {
     /// Reads the request, runs it, and gives the response as a frame.
     ///
     /// # Errors
-    /// If the rest of the request does not come.
+    /// If the rest of the request does not come, or if reading or writing panicked.
     pub(super) fn answer<'d, R: Raw>(
+        self,
+        source: &mut Source<R>,
+        fetch: &mut dyn FnMut(Place, &mut Vec<f32>) -> Result<()>,
+        desk: &'d mut Desk,
+    ) -> std::io::Result<&'d [u8]> {
+        // Whoever is told of an error hangs up, and uses none of this again.
+        catch_unwind(AssertUnwindSafe(|| self.take(source, fetch, desk)))
+            .unwrap_or_else(|_| Err(std::io::Error::other("a frame made the owner panic")))
+    }
+
+    fn take<'d, R: Raw>(
         self,
         source: &mut Source<R>,
         fetch: &mut dyn FnMut(Place, &mut Vec<f32>) -> Result<()>,
