@@ -7,6 +7,7 @@
 )]
 
 mod deny;
+mod isolation;
 mod ladder;
 mod mojo;
 mod programs;
@@ -50,7 +51,7 @@ fn help() -> String {
          cargo xtask help                    print this\n\nSteps:\n",
     );
     for step in test::STEPS {
-        text.push_str(&format!("  {:<8} {}\n", step.name, step.about));
+        text.push_str(&format!("  {:<9} {}\n", step.name, step.about));
     }
     text
 }
