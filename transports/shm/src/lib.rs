@@ -23,6 +23,8 @@ mod allocator;
 mod credentials;
 mod descriptor;
 mod frame;
+#[cfg(all(test, target_os = "linux"))]
+mod handing_over;
 mod handshake;
 #[cfg(all(test, target_os = "linux"))]
 mod interleavings;
