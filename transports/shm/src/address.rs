@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use nearfield_model::{Error, ErrorKind, Result};
 
+use crate::platform::prepare;
+
 /// Bytes of a path in an address, at most; the shortest of the platforms'.
 const ADDRESS_BYTES_MAX: usize = 103;
 
@@ -87,6 +89,7 @@ pub(crate) fn listen(socket: &Path, group: bool) -> Result<UnixListener> {
 pub(crate) fn connect(socket: &Path) -> Result<UnixStream> {
     Address::of(socket)
         .and_then(|address| UnixStream::connect(&address.path))
+        .and_then(|stream| prepare(&stream).map(|()| stream))
         .map_err(|error| match error.kind() {
             io::ErrorKind::PermissionDenied => not_let_in(socket, &error),
             _ => Error::new(

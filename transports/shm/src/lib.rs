@@ -19,7 +19,6 @@ pub mod server;
 mod address;
 #[cfg(target_os = "linux")]
 mod allocator;
-#[cfg(target_os = "linux")]
 mod credentials;
 mod descriptor;
 mod frame;
@@ -31,6 +30,7 @@ mod interleavings;
 #[cfg(target_os = "linux")]
 mod layout;
 mod peer;
+mod platform;
 #[cfg(target_os = "linux")]
 mod region;
 #[cfg(target_os = "linux")]

@@ -1,6 +1,6 @@
 //! The clock that all processes of a machine share.
 
-use rustix::time::{ClockId, Timespec, clock_gettime};
+use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
 /// Nanoseconds of the monotonic clock. Processes in containers may see another zero, so what
@@ -17,12 +17,4 @@ pub(crate) fn now_ns() -> u64 {
 /// The time between two readings; none if they are not in order.
 pub(crate) fn between(from_ns: u64, to_ns: u64) -> Duration {
     Duration::from_nanos(to_ns.saturating_sub(from_ns))
-}
-
-/// A time as the operating system takes it.
-pub(crate) fn timespec(time: Duration) -> Timespec {
-    Timespec {
-        tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX),
-        tv_nsec: time.subsec_nanos().into(),
-    }
 }

@@ -10,10 +10,10 @@ use nearfield_model::{Error, ErrorKind, Result};
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 use rustix::thread::futex;
+use rustix::time::Timespec;
 
 use crate::fork::generation;
 use crate::layout::{OWNER_BYTES, REGION_BYTES};
-use crate::time::timespec;
 
 /// What the memory has to be sealed against.
 const SEALS: SealFlags = SealFlags::SHRINK
@@ -143,6 +143,14 @@ pub(super) fn sleep(word: &AtomicU32, expected: u32, timeout: Option<Duration>) 
 pub(super) fn wake(word: &AtomicU32, count: u32) {
     // It fails for no word of a mapping.
     let _ = futex::wake(word, futex::Flags::empty(), count);
+}
+
+/// A time as the operating system takes it.
+fn timespec(time: Duration) -> Timespec {
+    Timespec {
+        tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: time.subsec_nanos().into(),
+    }
 }
 
 #[cfg(test)]
