@@ -1,5 +1,6 @@
 //! Writes frames for libFuzzer to begin with: `fuzz/corpus/shm_request` and `fuzz/corpus/shm_response`,
 //! in the form that `fuzz/src/frames.rs` reads.
+#![allow(clippy::unwrap_used, reason = "what is generated is known to be right")]
 
 #[path = "../../grpc/src/convert/arbitrary.rs"]
 mod arbitrary;

@@ -11,7 +11,10 @@
     reason = "memory is mapped, and copied while others may write to it"
 )]
 
-#[cfg_attr(miri, path = "region/stand_in.rs")]
+#[cfg(not(miri))]
+mod mapping;
+#[cfg(miri)]
+#[path = "region/stand_in.rs"]
 mod mapping;
 
 use std::fmt;
