@@ -38,7 +38,7 @@ pub struct Engine {
     catalog: Mutex<Catalog>,
     background: Option<Background>,
     /// Released last.
-    _held: Held,
+    held: Held,
 }
 
 impl Engine {
@@ -112,8 +112,14 @@ impl Engine {
             collections,
             catalog: Mutex::new(catalog),
             background,
-            _held: held,
+            held,
         })
+    }
+
+    /// Tells others, in the lock file, that they cannot join this process, though
+    /// [`Options::shared`] said so: what would let them in could not be set up.
+    pub fn not_shared(&self) {
+        self.held.not_shared(&*self.io);
     }
 
     fn catalog(&self) -> MutexGuard<'_, Catalog> {
