@@ -558,6 +558,22 @@ fn who_says_nothing_does_not_keep_the_store_open() {
 }
 
 #[test]
+fn who_takes_no_piece_of_its_answer_does_not_keep_the_store_open() {
+    let owner = Owner::start();
+    // More than one piece.
+    *owner.fake.values.lock().unwrap() = vec![1.0; 1 << 20];
+    let (_stream, mut memory) = join(&owner);
+    let get = encoded(&nearfield_model::Get::new("docs", 1).into());
+    place(&mut memory, 0, &get);
+    describe(&mut memory, 0, 0, get.len() as u32);
+    ring(&mut memory, 1);
+    eventually("a piece is there", || answers(&memory, 0) != 0);
+    let start = std::time::Instant::now();
+    drop(owner);
+    assert!(start.elapsed() < Duration::from_millis(900), "{start:?}");
+}
+
+#[test]
 fn descriptors_do_not_pile_up_during_the_first_words() {
     let owner = Owner::start();
     let one = memory(4_096, SEALS);
