@@ -17,6 +17,8 @@ use crate::shared::Role;
 
 /// Pauses between two tries, from the first to the longest.
 const PAUSES: [Duration; 2] = [Duration::from_micros(500), Duration::from_millis(10)];
+/// Whoever waits for longer waits for ever.
+const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);
 /// How long the lock file may still tell of the holder before.
 const STALE_MAX: Duration = Duration::from_millis(200);
 
@@ -57,15 +59,10 @@ impl Entrance {
         }
     }
 
-    /// How long entering may take.
-    pub(crate) fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
-    /// When a call stops waiting for an owner.
+    /// When a search for an owner that begins now is over.
     pub(crate) fn until(&self, context: &Context) -> Instant {
-        let latest = Instant::now() + self.timeout;
-        context.deadline.unwrap_or(latest)
+        let latest = || Instant::now() + self.timeout.min(TIMEOUT_MAX);
+        context.deadline.unwrap_or_else(latest)
     }
 
     /// Who shares the path, as its owner tells.

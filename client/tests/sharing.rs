@@ -207,6 +207,21 @@ fn who_insists_on_an_owner_needs_one() {
 }
 
 #[test]
+fn a_timeout_may_be_endless() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let open = |scheme: &str| {
+        let target = format!("{scheme}{}", path.display());
+        Builder::new(target).timeout(Duration::MAX).open().unwrap()
+    };
+    let owner = open("");
+    owner.create_collection("docs", 2, Metric::Dot).unwrap();
+    for scheme in ["shm:", "unix:"] {
+        assert_eq!(open(scheme).collections().unwrap(), ["docs"]);
+    }
+}
+
+#[test]
 fn a_path_that_is_not_shared_is_refused_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");

@@ -36,6 +36,8 @@ pub struct Engine {
     collections: Open,
     /// Held while collections come or go.
     catalog: Mutex<Catalog>,
+    /// Held while a snapshot is taken.
+    snapshots: Mutex<()>,
     background: Option<Background>,
     /// Released last.
     held: Held,
@@ -111,6 +113,7 @@ impl Engine {
             options,
             collections,
             catalog: Mutex::new(catalog),
+            snapshots: Mutex::new(()),
             background,
             held,
         })
@@ -383,6 +386,11 @@ impl Engine {
 
     fn snapshot(&self, context: &Context, request: &Snapshot) -> Result<SnapshotTaken> {
         let name = &request.collection;
+        let _turn = self
+            .snapshots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        context.check()?;
         self.within(name, |collection| {
             let destination = match &request.destination {
                 Some(destination) => PathBuf::from(destination),

@@ -14,7 +14,7 @@ mod random;
 
 use super::descriptor::Descriptor;
 use super::settled::Settled;
-use super::tree::{Number, content_of};
+use super::tree::Number;
 use super::{File, Io, LockOutcome, Map};
 use disk::Disk;
 use fate::Fate;

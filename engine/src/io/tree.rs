@@ -277,7 +277,7 @@ impl Tree {
 }
 
 /// All bytes of a file.
-pub(super) fn content_of(file: &Descriptor) -> Result<Vec<u8>> {
+fn content_of(file: &Descriptor) -> Result<Vec<u8>> {
     let mut content = vec![0; file.len()? as usize];
     file.read_at(0, &mut content)?;
     Ok(content)
