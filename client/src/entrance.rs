@@ -143,13 +143,15 @@ impl Entrance {
 
     fn join(&self, path: &Path, until: Instant) -> Result<Entered> {
         let joined = match path.is_dir() {
-            true => Guest::join(&Place::find(path, false)?.socket(), &self.settings, until)?,
-            false => Guest::join(path, &self.settings, until)?,
+            true => Guest::insist(&Place::find(path, false)?.socket(), &self.settings, until),
+            false => Guest::insist(path, &self.settings, until),
         };
-        Ok(match joined {
-            Some(guest) => Entered::guest(guest),
-            None => Entered::NotYet(no_owner(path)),
-        })
+        match joined {
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                Ok(Entered::NotYet(no_owner(path, &error)))
+            }
+            joined => joined.map(Entered::guest),
+        }
     }
 }
 
@@ -172,13 +174,14 @@ impl Entered {
     }
 }
 
-fn no_owner(path: &Path) -> Error {
+fn no_owner(path: &Path, reason: &Error) -> Error {
     let path = path.display();
     Error::new(
         ErrorKind::Unavailable,
         format!(
-            "no process shares {path}; open it by its path alone, without a scheme, or start one \
-             that has it: `nearfield serve {path}`"
+            "no process lets this one join {path}: {}; if none has it, open it by its path alone, \
+             without a scheme, or start one that has it: `nearfield serve {path}`",
+            reason.message()
         ),
     )
 }

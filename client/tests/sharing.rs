@@ -260,6 +260,12 @@ fn a_stopped_owner_is_waited_for_until_the_deadline() {
     let other = Process::start(&path, "open");
     let told = other.next().unwrap();
     assert!(told.contains(&pid) && told.contains("kill -CONT"), "{told}");
+    let insisting = Builder::new(format!("shm:{}", path.display()));
+    let error = insisting
+        .timeout(Duration::from_millis(400))
+        .open()
+        .unwrap_err();
+    assert!(error.message().contains("kill -CONT"), "{error}");
     // What it had been sent is answered once it goes on, and a retry gets that answer.
     owner.signal("CONT");
     context.deadline = None;
