@@ -2,7 +2,7 @@
 //! what it is pointed to.
 
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Parts begin at multiples of this, and are of such lengths.
@@ -11,9 +11,16 @@ const STEP_BYTES: usize = 64;
 /// Gives out parts of a range of bytes, the lowest that fits first.
 #[derive(Debug)]
 pub(crate) struct Allocator {
-    /// Free parts: where each begins, and its length. No two of them touch.
-    free: Mutex<BTreeMap<usize, usize>>,
+    state: Mutex<State>,
     given_back: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Free parts: where each begins, and its length. No two of them touch.
+    free: BTreeMap<usize, usize>,
+    /// Threads that wait for a part: without any, nobody is told, which costs a system call.
+    waiting: usize,
 }
 
 /// A part that is in use.
@@ -27,32 +34,37 @@ impl Allocator {
     /// All of `length` bytes are free.
     pub(crate) fn new(length: usize) -> Self {
         Allocator {
-            free: Mutex::new(BTreeMap::from([(0, length / STEP_BYTES * STEP_BYTES)])),
+            state: Mutex::new(State {
+                free: BTreeMap::from([(0, length / STEP_BYTES * STEP_BYTES)]),
+                waiting: 0,
+            }),
             given_back: Condvar::new(),
         }
     }
 
     /// Takes a part, if there is one.
     pub(crate) fn take(&self, length: usize) -> Option<Part> {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        take(&mut free, length)
+        take(&mut self.lock().free, length)
     }
 
     /// Takes a part; waits for it up to `timeout`.
     pub(crate) fn take_within(&self, length: usize, timeout: Duration) -> Option<Part> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        state.waiting += 1;
         let mut taken = None;
-        let waited = self.given_back.wait_timeout_while(free, timeout, |free| {
-            taken = take(free, length);
+        let waited = self.given_back.wait_timeout_while(state, timeout, |state| {
+            taken = take(&mut state.free, length);
             taken.is_none()
         });
-        drop(waited);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
         taken
     }
 
     /// Gives a part back.
     pub(crate) fn give_back(&self, part: Part) {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        let State { free, waiting } = &mut *state;
         let (mut at, mut length) = (part.at, part.length);
         if let Some((&before, &its)) = free.range(..at).next_back()
             && before + its == at
@@ -64,8 +76,15 @@ impl Allocator {
             length += its;
         }
         free.insert(at, length);
-        drop(free);
-        self.given_back.notify_all();
+        let is_awaited = *waiting > 0;
+        drop(state);
+        if is_awaited {
+            self.given_back.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

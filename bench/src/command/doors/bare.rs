@@ -40,11 +40,11 @@ pub(super) struct Bare {
 }
 
 impl Bare {
-    pub(super) fn start(door: Door, folder: &Path) -> Result<Bare> {
-        let socket = folder.join(format!("bare-{door}"));
+    /// Starts one that answers at `socket`.
+    pub(super) fn start(door: Door, socket: &Path) -> Result<Bare> {
         let memory = door == Door::Shm;
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("bare-child").arg("--socket").arg(&socket);
+        command.arg("bare-child").arg("--socket").arg(socket);
         if memory {
             command.arg("--memory");
         }
@@ -55,19 +55,15 @@ impl Bare {
         if let Some(out) = child.stdout.take() {
             BufReader::new(out).read_line(&mut String::new())?;
         }
-        let asker = Asker::connect(&socket, memory)?;
+        let asker = Asker::connect(socket, memory)?;
         Ok(Bare { child, asker })
     }
 
-    /// What each of some round trips took beyond `hold`, in microseconds.
-    pub(super) fn round_trips(&mut self, count: usize, hold: Duration) -> Result<Vec<f64>> {
-        (0..count)
-            .map(|_| {
-                let start = Instant::now();
-                self.asker.round_trip(hold)?;
-                Ok(micros(start.elapsed()) - micros(hold))
-            })
-            .collect()
+    /// What one round trip took beyond `hold`, in microseconds.
+    pub(super) fn round_trip(&mut self, hold: Duration) -> Result<f64> {
+        let start = Instant::now();
+        self.asker.round_trip(hold)?;
+        Ok(micros(start.elapsed()) - micros(hold))
     }
 }
 

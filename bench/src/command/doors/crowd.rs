@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 
 use nearfield::{Collection, Metric};
 
-use super::Doors;
 use super::door::Door;
-use super::ingest::ROWS;
+use super::{Doors, ROWS};
 use crate::Result;
 use crate::clock::micros;
 use crate::place::Place;

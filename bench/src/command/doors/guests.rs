@@ -8,10 +8,9 @@ use std::time::Instant;
 use clap::Args;
 use nearfield::{Durability, Metric};
 
-use super::Doors;
 use super::door::Door;
-use super::ingest::ROWS;
 use super::owner::{self, Owner};
+use super::{Doors, ROWS};
 use crate::Result;
 use crate::command::child::tell;
 use crate::place::Place;

@@ -1,12 +1,13 @@
 //! `doors`: what each door to another process adds to the embedded one.
 
 mod bare;
+mod beside;
 mod busy;
 mod crowd;
 mod door;
 mod echo;
+mod flight;
 mod guests;
-mod ingest;
 mod owner;
 mod search;
 
@@ -29,13 +30,16 @@ use crate::place::Place;
 use crate::report::Report;
 use crate::workload::Pool;
 
+/// Rows of one collection: fewer than an index is built for.
+const ROWS: usize = 15_000;
+
 /// What each door to another process adds to the embedded one
 #[derive(Args, Debug, Serialize)]
 pub(crate) struct Doors {
     /// The doors to open
     #[arg(long, value_delimiter = ',', default_values_t = Door::ALL)]
     door: Vec<Door>,
-    /// Vectors per leg of ingest, in collections of 15,000 so that no index is built meanwhile
+    /// Vectors per leg that writes, in collections of 15,000 so that no index is built meanwhile
     #[arg(long, default_value_t = 300_000)]
     vectors: usize,
     #[arg(long, default_value_t = 128)]
@@ -77,12 +81,12 @@ impl Doors {
             Machine::describe(place.path()),
             serde_json::to_value(self)?,
         );
-        let pool = Pool::new(ingest::ROWS, self.dim, self.batch);
-        report.push(ingest::measure(self, &place, &pool)?);
+        let pool = Pool::new(ROWS, self.dim, self.batch);
         for table in search::measure(self, &place, &pool)? {
             report.push(table);
         }
         if self.door.iter().any(|door| door.is_local()) {
+            report.push(flight::measure(self, &place, &pool)?);
             report.push(guests::measure(self, &place)?);
         }
         if self.idle + self.busy > 0 {

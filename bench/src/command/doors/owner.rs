@@ -14,7 +14,6 @@ use nearfield_shm::server::{self, Server};
 use super::door::Door;
 use crate::Result;
 use crate::command::child::{self, tell};
-use crate::server::cpu_seconds;
 
 const SOCKET: &str = "bench.socket";
 
@@ -66,11 +65,6 @@ impl Owner {
     /// Where it listens.
     pub(super) fn socket(&self) -> &Path {
         &self.socket
-    }
-
-    /// CPU time of the process so far, all threads that live, in seconds.
-    pub(super) fn cpu_seconds(&self) -> Result<f64> {
-        cpu_seconds(self.child.id())
     }
 }
 

@@ -51,6 +51,8 @@ struct Seats {
     free: Vec<Seat>,
     /// Calls that nobody waits for any more, and that the owner may still be at.
     abandoned: Vec<(Seat, Part)>,
+    /// Threads that wait for a seat: without any, nobody is told, which costs a system call.
+    waiting: usize,
 }
 
 impl Memory {
@@ -74,6 +76,7 @@ impl Memory {
             seats: Mutex::new(Seats {
                 free: seats.collect(),
                 abandoned: Vec::new(),
+                waiting: 0,
             }),
             seat_given_back: Condvar::new(),
             region,
@@ -200,8 +203,10 @@ impl Memory {
             }
             self.check(patience)?;
             let tick = TICK.min(patience.tick());
+            seats.waiting += 1;
             let waited = self.seat_given_back.wait_timeout(seats, tick);
             seats = waited.unwrap_or_else(PoisonError::into_inner).0;
+            seats.waiting -= 1;
         }
     }
 
@@ -247,8 +252,13 @@ impl Memory {
     }
 
     fn put(&self, seat: Seat) {
-        self.lock().free.push(seat);
-        self.seat_given_back.notify_one();
+        let mut seats = self.lock();
+        seats.free.push(seat);
+        let is_awaited = seats.waiting > 0;
+        drop(seats);
+        if is_awaited {
+            self.seat_given_back.notify_one();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Seats> {
