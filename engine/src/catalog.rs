@@ -106,3 +106,8 @@ pub(crate) fn collections_directory(root: &Path) -> PathBuf {
 pub(crate) fn directory(root: &Path, number: u64) -> PathBuf {
     collections_directory(root).join(format!("{number:08}"))
 }
+
+/// Where snapshots go unless told otherwise.
+pub(crate) fn snapshots_directory(root: &Path) -> PathBuf {
+    root.join("snapshots")
+}

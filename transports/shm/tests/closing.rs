@@ -85,6 +85,22 @@ fn a_guest_that_stops_in_the_middle_of_a_word_keeps_no_owner() {
 }
 
 #[test]
+fn who_says_nothing_does_not_keep_the_store_open() {
+    let owner = Owner::start();
+    let _silent = UnixStream::connect(&owner.socket).unwrap();
+    let mut halting = UnixStream::connect(&owner.socket).unwrap();
+    halting.write_all(b"near").unwrap();
+    // Guests are let in in the order in which they knock.
+    drop(join(&owner));
+    let start = Instant::now();
+    drop(owner.server);
+    eventually("nobody holds the service", || {
+        std::sync::Arc::strong_count(&owner.fake) == 1
+    });
+    assert!(start.elapsed() < SOON, "{start:?}");
+}
+
+#[test]
 fn a_guest_that_takes_no_answer_keeps_no_owner() {
     let owner = Owner::start();
     keep(&owner, 4 << 20);

@@ -542,22 +542,6 @@ fn a_guest_that_sends_nothing_or_reads_nothing_delays_nobody() {
 }
 
 #[test]
-fn who_says_nothing_does_not_keep_the_store_open() {
-    let owner = Owner::start();
-    let _silent = connect(&owner);
-    let mut halting = connect(&owner);
-    halting.write_all(b"near").unwrap();
-    // Guests are let in in the order in which they knock.
-    assert_lives(&owner);
-    let started = std::time::Instant::now();
-    drop(owner.server);
-    eventually("nobody holds the service", || {
-        std::sync::Arc::strong_count(&owner.fake) == 1
-    });
-    assert!(started.elapsed() < Duration::from_secs(3));
-}
-
-#[test]
 fn who_takes_no_piece_of_its_answer_does_not_keep_the_store_open() {
     let owner = Owner::start();
     // More than one piece.
