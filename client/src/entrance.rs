@@ -17,6 +17,8 @@ use crate::shared::Role;
 
 /// Pauses between two tries, from the first to the longest.
 const PAUSES: [Duration; 2] = [Duration::from_micros(500), Duration::from_millis(10)];
+/// Whoever waits for longer waits for ever.
+const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);
 /// How long the lock file may still tell of the holder before.
 const STALE_MAX: Duration = Duration::from_millis(200);
 
@@ -57,15 +59,10 @@ impl Entrance {
         }
     }
 
-    /// How long entering may take.
-    pub(crate) fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
-    /// When a call stops waiting for an owner.
+    /// When a search for an owner that begins now is over.
     pub(crate) fn until(&self, context: &Context) -> Instant {
-        let latest = Instant::now() + self.timeout;
-        context.deadline.unwrap_or(latest)
+        let latest = || Instant::now() + self.timeout.min(TIMEOUT_MAX);
+        context.deadline.unwrap_or_else(latest)
     }
 
     /// Who shares the path, as its owner tells.
@@ -146,13 +143,15 @@ impl Entrance {
 
     fn join(&self, path: &Path, until: Instant) -> Result<Entered> {
         let joined = match path.is_dir() {
-            true => Guest::join(&Place::find(path, false)?.socket(), &self.settings, until)?,
-            false => Guest::join(path, &self.settings, until)?,
+            true => Guest::insist(&Place::find(path, false)?.socket(), &self.settings, until),
+            false => Guest::insist(path, &self.settings, until),
         };
-        Ok(match joined {
-            Some(guest) => Entered::guest(guest),
-            None => Entered::NotYet(no_owner(path)),
-        })
+        match joined {
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                Ok(Entered::NotYet(no_owner(path, &error)))
+            }
+            joined => joined.map(Entered::guest),
+        }
     }
 }
 
@@ -175,13 +174,14 @@ impl Entered {
     }
 }
 
-fn no_owner(path: &Path) -> Error {
+fn no_owner(path: &Path, reason: &Error) -> Error {
     let path = path.display();
     Error::new(
         ErrorKind::Unavailable,
         format!(
-            "no process shares {path}; open it by its path alone, without a scheme, or start one \
-             that has it: `nearfield serve {path}`"
+            "no process lets this one join {path}: {}; if none has it, open it by its path alone, \
+             without a scheme, or start one that has it: `nearfield serve {path}`",
+            reason.message()
         ),
     )
 }

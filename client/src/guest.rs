@@ -22,14 +22,23 @@ impl Guest {
         settings: &Settings,
         until: Instant,
     ) -> Result<Option<Guest>> {
+        match Guest::insist(socket, settings, until) {
+            Err(error) if error.kind() == ErrorKind::Unavailable => Ok(None),
+            joined => joined.map(Some),
+        }
+    }
+
+    /// Joins who listens at `socket`.
+    ///
+    /// # Errors
+    /// `Unavailable` with the reason if nobody does, or lets nobody in by `until`; and as
+    /// [`join`](Self::join).
+    pub(crate) fn insist(socket: &Path, settings: &Settings, until: Instant) -> Result<Guest> {
         let mut settings = settings.clone();
         let left = until.saturating_duration_since(Instant::now());
         settings.connect_timeout = settings.connect_timeout.min(left);
-        match Client::connect(socket, settings) {
-            Ok(client) => Ok(Some(Guest { client })),
-            Err(error) if error.kind() == ErrorKind::Unavailable => Ok(None),
-            Err(error) => Err(error),
-        }
+        let client = Client::connect(socket, settings)?;
+        Ok(Guest { client })
     }
 
     /// Sends a request to the owner.

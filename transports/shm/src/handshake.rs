@@ -210,7 +210,11 @@ fn fill(
 
 fn silent(error: &io::Error) -> Error {
     let what = match error.kind() {
-        io::ErrorKind::WouldBlock => "it does not answer".to_owned(),
+        io::ErrorKind::WouldBlock => {
+            "it does not answer, as it is stopped, or has much to do; let it go on (`kill -CONT`), or \
+             end it"
+                .to_owned()
+        }
         io::ErrorKind::UnexpectedEof => "it hung up".to_owned(),
         _ => error.to_string(),
     };

@@ -51,6 +51,20 @@ impl Stream {
         Ok(())
     }
 
+    /// Has writes ask whether to go on whenever not a byte was taken for a `tick`.
+    pub(crate) fn ask_when_writing(
+        &mut self,
+        tick: Duration,
+        go_on: impl FnMut() -> io::Result<()> + Send + 'static,
+    ) -> io::Result<()> {
+        self.go_on = Box::new(go_on);
+        Ok(set_socket_timeout(
+            &*self.socket,
+            Timeout::Send,
+            Some(tick),
+        )?)
+    }
+
     /// Writes all pieces.
     pub(crate) fn write<'p>(&mut self, pieces: impl Iterator<Item = &'p [u8]>) -> io::Result<()> {
         let mut pieces: Vec<&[u8]> = pieces.collect();

@@ -34,6 +34,7 @@ use self::watch::{State, Watch};
 use crate::address;
 use crate::handshake::{Hello, Mode};
 use crate::peer::Peer;
+use crate::time::after;
 
 pub use self::settings::Settings;
 
@@ -61,7 +62,8 @@ impl Client {
     /// `Unavailable` if no process answers there, `Forbidden` if it does not take this user,
     /// `Unsupported` if it is of another version.
     pub fn connect(socket: &Path, settings: Settings) -> Result<Client> {
-        let stream = address::connect(socket)?;
+        let until = after(settings.connect_timeout);
+        let stream = address::connect_by(socket, until)?;
         let owner = Peer::of(&stream)?;
         owner.check_owner(socket)?;
         let mut guest = [0; 16];
@@ -81,7 +83,7 @@ impl Client {
             hello.mode = Mode::Memory;
         }
         let descriptor = descriptor.as_ref().map(AsFd::as_fd);
-        let control = sockets::greet(stream, &hello, descriptor, settings.connect_timeout)?;
+        let control = sockets::greet(stream, &hello, descriptor, until)?;
         hello.mode = Mode::Frames;
         Ok(Client {
             sockets: Sockets::new(socket, hello, Arc::clone(&state)),

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::connection;
 use super::link::Link;
-use super::shared::Shared;
+use super::shared::{STILL, Shared};
 use crate::descriptor::Descriptor;
 
 /// Connections at once, at most; one more is hung up on.
@@ -35,8 +35,19 @@ pub(super) fn run(shared: &Arc<Shared>, listener: UnixListener) {
         }
     }
     drop(listener);
-    shared.wait_for_calls(shared.settings.drain_timeout);
+    drain(shared);
     links(shared).iter().for_each(|link| link.hang_up());
+}
+
+/// Waits for the calls under way.
+fn drain(shared: &Shared) {
+    let timeout = shared.settings.drain_timeout;
+    let first = timeout.min(STILL);
+    if !shared.wait_for_calls(first) {
+        // Who has not sent all of its request by then sends it to the next owner.
+        links(shared).iter().for_each(|link| link.take_no_more());
+        shared.wait_for_calls(timeout - first);
+    }
 }
 
 /// The socket that guests knock at, closed in forked children as the others are.
