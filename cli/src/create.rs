@@ -10,6 +10,7 @@ use crate::store::{GivenName, Store, StorePath};
 
 /// Make an empty collection, and the store if there is none
 #[derive(Args, Debug)]
+#[command(override_usage = "nearfield create [OPTIONS] --dimension <DIMENSION> <PATH> <NAME>")]
 #[command(after_help = "\
 `import` makes its collection by itself; this is for programs that fill it later.
 

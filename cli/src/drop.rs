@@ -10,6 +10,7 @@ use crate::store::{GivenName, Store, StorePath};
 
 /// Remove a collection and all its points, for good
 #[derive(Args, Debug)]
+#[command(override_usage = "nearfield drop [OPTIONS] <PATH> <NAME>")]
 #[command(after_help = "\
 Nothing asks back, and nothing brings the points back but a snapshot taken before.
 

@@ -247,7 +247,8 @@ fn collections_are_made_chosen_and_dropped() {
     );
     place.ok(&["create", "data", "-c", "named", "-d", "8"]);
     place.ok(&["drop", "data", "--collection", "named"]);
-    place.fails(2, &["drop", "data"]);
+    let error = place.fails(2, &["drop", "data"]);
+    assert!(error.contains("drop [OPTIONS] <PATH> <NAME>"), "{error}");
     place.fails(2, &["drop", "data", "songs", "-c", "songs"]);
     place.ok(&["drop", "data", "songs"]);
     assert!(place.fails(2, &["count", "data"]).contains("no collection"));
