@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nearfield_engine::{Holder, Options};
@@ -40,6 +41,8 @@ pub(crate) struct Entrance {
     options: Options,
     settings: Settings,
     timeout: Duration,
+    /// Whether this process has been a guest here.
+    has_joined: AtomicBool,
 }
 
 impl Entrance {
@@ -56,6 +59,7 @@ impl Entrance {
             options,
             settings,
             timeout: remote.timeout,
+            has_joined: AtomicBool::new(false),
         }
     }
 
@@ -125,20 +129,48 @@ impl Entrance {
     fn share(&self, place: &Place, until: Instant) -> Result<Entered> {
         let holder = Holder::of(place.root());
         // Where the lock's file was removed, an owner may be there all the same.
-        if holder.is_none_or(|holder| holder.shared)
-            && let Some(guest) = Guest::join(&place.socket(), &self.settings, until)?
-        {
+        let joined = match holder.is_none_or(|holder| holder.shared) {
+            true => Guest::join(&place.socket(), &self.settings, until),
+            false => Ok(None),
+        };
+        if let Ok(Some(guest)) = joined {
+            self.has_joined.store(true, Ordering::Relaxed);
             return Ok(Entered::guest(guest));
         }
-        let locked = match Owner::open(place, &self.options) {
-            Err(error) if error.kind() == ErrorKind::Locked => error,
-            opened => return opened.map(Entered::owner),
+        // Whatever refuses this one has the lock, or it is no owner.
+        let opened = Owner::open(place, &self.options);
+        let locked = match (opened, joined) {
+            (Ok(owner), _) => return Ok(Entered::owner(owner)),
+            (Err(error), Err(refused)) if error.kind() != ErrorKind::Corruption => {
+                return Err(refused);
+            }
+            (Err(error), _) if error.kind() == ErrorKind::Locked => error,
+            (Err(error), _) if place.may_be_written() => return Err(error),
+            (Err(error), _) => return self.wait_for_an_owner(place, &error),
         };
         Ok(match Holder::of(place.root()) {
             Some(holder) if !holder.shared => Entered::Refused(locked),
             Some(holder) => Entered::NotYet(not_let_in(place.root(), &holder)),
             None => Entered::NotYet(Error::new(ErrorKind::Unavailable, locked.message())),
         })
+    }
+
+    /// A process that may not write can be a guest alone. If it has been one, another owner
+    /// may come.
+    fn wait_for_an_owner(&self, place: &Place, error: &Error) -> Result<Entered> {
+        let root = place.root().display();
+        let error = Error::new(
+            error.kind(),
+            format!(
+                "{}; this process may not write there, but can join one that may: `nearfield serve \
+                 {root}`",
+                error.message()
+            ),
+        );
+        match self.has_joined.load(Ordering::Relaxed) {
+            true => Ok(Entered::NotYet(error)),
+            false => Err(error),
+        }
     }
 
     fn join(&self, path: &Path, until: Instant) -> Result<Entered> {

@@ -47,7 +47,8 @@ impl Guest {
     /// `Unavailable` if the owner has gone, and those of the request.
     pub(crate) fn call(&self, context: &Context, mut request: Request<'_>) -> Result<Response> {
         if let Request::Snapshot(snapshot) = &mut request {
-            snapshot.destination = snapshot.destination.take().map(as_seen_from_here);
+            let destination = snapshot.destination.take();
+            snapshot.destination = destination.map(as_seen_from_here).transpose()?;
         }
         self.client.call(context, request).map_err(|error| {
             if error.kind() != ErrorKind::DeadlineExceeded || !self.is_alive() {
@@ -79,9 +80,16 @@ impl Guest {
 }
 
 /// A path that means the same to the owner, which may work in another folder.
-fn as_seen_from_here(path: String) -> String {
-    match std::path::absolute(&path).map(|path| path.into_os_string().into_string()) {
-        Ok(Ok(absolute)) => absolute,
-        _ => path,
-    }
+///
+/// # Errors
+/// `InvalidArgument` if this folder's name is no text, as paths in requests are.
+fn as_seen_from_here(path: String) -> Result<String> {
+    let absolute = std::path::absolute(&path)
+        .map_err(|error| Error::invalid(format!("{path}: {error}")))?
+        .into_os_string();
+    absolute.into_string().map_err(|absolute| {
+        let absolute = absolute.display();
+        Error::invalid(format!("{absolute} is not UTF-8; name another place"))
+            .in_field("destination")
+    })
 }

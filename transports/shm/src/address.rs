@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -11,6 +11,7 @@ use std::time::Instant;
 use nearfield_model::{Error, ErrorKind, Result};
 
 use crate::handshake::TIMEOUT;
+use crate::platform::prepare;
 use crate::time::after;
 
 /// Bytes of a path in an address, at most; the shortest of the platforms'.
@@ -97,27 +98,51 @@ pub(crate) fn connect(socket: &Path) -> Result<UnixStream> {
 pub(crate) fn connect_by(socket: &Path, until: Instant) -> Result<UnixStream> {
     Address::of(socket)
         .and_then(|address| reach(&address.path, until))
+        .and_then(|stream| prepare(&stream).map(|()| stream))
         .map_err(|error| {
-            let socket = socket.display();
             match error.kind() {
                 io::ErrorKind::WouldBlock => Error::new(
                     ErrorKind::Unavailable,
                     format!(
-                        "{socket}: who listens here takes no more connections: that process is \
+                        "{}: who listens here takes no more connections: that process is \
                          stopped, or has much to do; wait and try again, let it go on (`kill -CONT`), \
-                         or end it"
+                         or end it",
+                        socket.display()
                     ),
                 ),
-                io::ErrorKind::PermissionDenied => Error::new(
-                    ErrorKind::Forbidden,
-                    format!("{socket}: this user may not connect to the store's owner: {error}"),
-                ),
+                io::ErrorKind::PermissionDenied => not_let_in(socket, &error),
                 _ => Error::new(
                     ErrorKind::Unavailable,
-                    format!("{socket}: no process answers here: {error}"),
+                    format!("{}: no process answers here: {error}", socket.display()),
                 ),
             }
         })
+}
+
+/// What the file of a socket tells about those who may not connect.
+fn not_let_in(socket: &Path, error: &io::Error) -> Error {
+    let own = rustix::process::geteuid().as_raw();
+    let whose = fs::symlink_metadata(socket).map(|found| {
+        let with = match found.mode() & 0o060 {
+            0 => "with nobody else".to_owned(),
+            _ => format!("with group {} alone", found.gid()),
+        };
+        format!(
+            "this process runs as user {own}, and the store's owner as user {}, who shares it {with}; \
+             run both as one user, or let the owner share with a group of this one \
+             (`share_with_group`, `nearfield serve --share-group`)",
+            found.uid()
+        )
+    });
+    let whose = whose.unwrap_or_else(|_| {
+        format!(
+            "user {own} may not look into this folder; give it the right to, or use another user"
+        )
+    });
+    Error::new(
+        ErrorKind::Forbidden,
+        format!("{}: {error}: {whose}", socket.display()),
+    )
 }
 
 /// Connects; `WouldBlock` if as many as may wait for the listener did so all the time.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::address;
 use crate::handshake::{self, Hello, Mode};
+use crate::platform::NO_SIGNAL;
 use crate::server::GuestReport;
 use crate::time::after;
 
@@ -97,11 +98,7 @@ struct Socket<'s>(BorrowedFd<'s>);
 
 impl io::Write for Socket<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::net::send(
-            self.0,
-            bytes,
-            rustix::net::SendFlags::NOSIGNAL,
-        )?)
+        Ok(rustix::net::send(self.0, bytes, NO_SIGNAL)?)
     }
 
     fn flush(&mut self) -> io::Result<()> {

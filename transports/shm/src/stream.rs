@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+use rustix::net::{RecvFlags, SendAncillaryBuffer};
 
 use crate::codec::Raw;
 use crate::descriptor::Descriptor;
+use crate::platform::NO_SIGNAL;
 use crate::wait::Lookout;
 
 /// Pieces that are written at once, at most.
@@ -79,7 +80,7 @@ impl Stream {
                 self.socket.as_fd(),
                 &slices,
                 &mut SendAncillaryBuffer::default(),
-                SendFlags::NOSIGNAL,
+                NO_SIGNAL,
             );
             match sent {
                 Ok(count) => pieces = advance(pieces, count),

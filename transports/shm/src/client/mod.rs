@@ -67,7 +67,8 @@ impl Client {
         let owner = Peer::of(&stream)?;
         owner.check_owner(socket)?;
         let mut guest = [0; 16];
-        fill_random(&mut guest)?;
+        getrandom::fill(&mut guest)
+            .map_err(|error| Error::internal(format!("no random bytes: {error}")))?;
         let state = Arc::new(State::default());
         let shared = match settings.memory && HAS_MEMORY {
             true => Some(Memory::make(Arc::clone(&state))?),
@@ -159,14 +160,5 @@ impl std::fmt::Debug for Client {
             .field("owner", &self.owner)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
-    }
-}
-
-fn fill_random(bytes: &mut [u8]) -> Result<()> {
-    let filled = rustix::rand::getrandom(&mut *bytes, rustix::rand::GetRandomFlags::empty());
-    match filled {
-        Ok(count) if count == bytes.len() => Ok(()),
-        Ok(_) => Err(Error::internal("too few random bytes")),
-        Err(error) => Err(Error::internal(format!("no random bytes: {error}"))),
     }
 }

@@ -94,6 +94,10 @@ impl Link {
     }
 
     /// Sets what wakes threads when the connection ends, once.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "it is for calls through shared memory")
+    )]
     pub(super) fn at_end(&self, wake: impl Fn() + Send + Sync + 'static) {
         let wake = self.wake.get_or_init(|| Wake(Box::new(wake)));
         // The end may have come in between.
