@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nearfield_model::{Error, ErrorKind, Result, codec};
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags,
 };
 
@@ -183,8 +183,8 @@ fn fill(
             &mut control,
             RecvFlags::CMSG_CLOEXEC,
         );
-        let count = match received {
-            Ok(message) => message.bytes,
+        let (count, is_cut) = match received {
+            Ok(message) => (message.bytes, message.flags.contains(ReturnFlags::CTRUNC)),
             Err(rustix::io::Errno::INTR) => continue,
             Err(error) => return Err(silent(&error.into())),
         };
@@ -195,6 +195,13 @@ fn fill(
         }
         if count == 0 {
             return Err(silent(&io::ErrorKind::UnexpectedEof.into()));
+        }
+        if is_cut {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "there is no place for the descriptors that come along: this process has as many \
+                 open as it may",
+            ));
         }
         if descriptors.len() > DESCRIPTORS_MAX {
             return Err(Error::invalid("too many descriptors come along"));

@@ -54,6 +54,7 @@ impl Region {
     pub(crate) fn make() -> std::io::Result<(Region, OwnedFd)> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let memory = rustix::fs::memfd_create(c"nearfield", flags)?;
+        check_size(REGION_BYTES as u64)?;
         rustix::fs::ftruncate(&memory, REGION_BYTES as u64)?;
         rustix::fs::fcntl_add_seals(&memory, SEALS)?;
         let region = Region::map(&memory, REGION_BYTES)?;
@@ -216,6 +217,16 @@ impl Drop for Region {
 impl fmt::Debug for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Region").finish_non_exhaustive()
+    }
+}
+
+/// Fails where the process may make no file of that size: memory counts as one, and trying ends the process
+/// by a signal.
+fn check_size(bytes: u64) -> std::io::Result<()> {
+    let most = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+    match most.is_some_and(|most| most < bytes) {
+        true => Err(std::io::ErrorKind::FileTooLarge.into()),
+        false => Ok(()),
     }
 }
 
