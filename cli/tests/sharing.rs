@@ -72,6 +72,33 @@ fn info_tells_who_shares_the_path() {
 }
 
 #[test]
+fn collections_that_come_and_go_meanwhile_stop_no_command() {
+    let place = Place::new();
+    let server = Served::start(&place.path("data"));
+    place.ok(&["create", "data", "docs", "--dimension", "3"]);
+    let database = nearfield::connect(server.url()).unwrap();
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let is_over = &is_over;
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                for name in ["a", "b", "c", "e"] {
+                    drop(database.create_collection(name, 8, nearfield::Metric::Dot));
+                }
+                for name in ["a", "b", "c", "e"] {
+                    drop(database.drop_collection(name));
+                }
+            }
+        });
+        for _ in 0..20 {
+            place.ok(&["info", "data", "--json"]);
+            assert!(place.ok(&["list", "data"]).contains("docs"));
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+#[test]
 fn files_of_a_store_that_is_open_are_left_alone() {
     let place = Place::new();
     place.ok(&["create", "data", "docs", "--dimension", "3"]);
