@@ -131,6 +131,15 @@ fn exists(io: &SimulatedIo, path: &str) -> bool {
     io.exists(Path::new(path)).unwrap()
 }
 
+/// Loses the checkpoints, so that the log is replayed whole.
+fn without_checkpoint(io: &SimulatedIo) {
+    for (path, _) in io.files().unwrap() {
+        if path.extension().is_some_and(|end| end == "checkpoint") {
+            io.remove(&path).unwrap();
+        }
+    }
+}
+
 /// It opens with all that it held.
 fn assert_whole(io: &SimulatedIo, story: &Story) {
     let mut story = story.clone();
@@ -193,6 +202,51 @@ fn any_missing_log_file_is_named() {
         io.remove(&path).unwrap();
         assert_refused(&io, &path.to_string_lossy());
     }
+}
+
+#[test]
+fn a_torn_mark_at_the_end_of_a_file_is_made_good() {
+    let (io, story) = killed(4);
+    drop(open(&io).unwrap());
+    let paths = logs(&io);
+    for torn in [0..64, 64..128, 0..128] {
+        let io = io.kill().unwrap();
+        for path in &paths[..3] {
+            let end = io.open(path).unwrap().len().unwrap();
+            let mark = end - 128 + torn.start;
+            let bytes = [7; 128];
+            let bytes = &bytes[..(torn.end - torn.start) as usize];
+            io.overwrite(path, mark, bytes).unwrap();
+        }
+        without_checkpoint(&io);
+        assert_whole(&io, &story);
+        // What was torn is whole again: nothing has to be proven by the next file any more.
+        for path in &paths[..3] {
+            let end = io.open(path).unwrap().len().unwrap();
+            let mut magic = [0; 4];
+            let file = io.open(path).unwrap();
+            file.read_at(end - 128, &mut magic).unwrap();
+            assert_eq!(&magic, b"NFR1");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_record_at_the_end_of_a_file_does_not_pass_for_a_torn_mark() {
+    let (io, _) = killed(4);
+    drop(open(&io).unwrap());
+    without_checkpoint(&io);
+    let path = &logs(&io)[1];
+    let end = io.open(path).unwrap().len().unwrap();
+    io.overwrite(path, end - 128, &[0; 128]).unwrap();
+    let mut at = end - 128;
+    let mut magic = [0; 4];
+    while &magic != b"NFR1" {
+        at -= 64;
+        io.open(path).unwrap().read_at(at, &mut magic).unwrap();
+    }
+    io.overwrite(path, at, &vec![0; (end - at) as usize]).unwrap();
+    assert_refused(&io, &path.to_string_lossy());
 }
 
 #[test]

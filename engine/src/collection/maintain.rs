@@ -139,7 +139,7 @@ impl Collection {
         };
         // Replay begins at the checkpoint, so all before it has to be on disk.
         self.syncer.check()?;
-        self.syncer.sync_to(start.sequence)?;
+        self.syncer.sync_with_marks(start.sequence)?;
         pause();
         let io = &*self.place.io;
         // A number that is taken may be named by a manifest whose saving failed half-way.

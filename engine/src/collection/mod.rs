@@ -11,6 +11,9 @@ pub(crate) mod matching;
 pub(crate) mod memory;
 mod open;
 pub(crate) mod read;
+mod removals;
+#[cfg(test)]
+mod resurrection;
 mod scrub;
 pub(crate) mod snapshot;
 mod wear;
