@@ -104,6 +104,7 @@ impl Engine {
                 open.values().cloned().collect()
             }))
         });
+        let background = background.transpose()?;
         Ok(Engine {
             root: path.to_owned(),
             io,

@@ -131,15 +131,6 @@ fn exists(io: &SimulatedIo, path: &str) -> bool {
     io.exists(Path::new(path)).unwrap()
 }
 
-/// Loses the checkpoints, so that the log is replayed whole.
-fn without_checkpoint(io: &SimulatedIo) {
-    for (path, _) in io.files().unwrap() {
-        if path.extension().is_some_and(|end| end == "checkpoint") {
-            io.remove(&path).unwrap();
-        }
-    }
-}
-
 /// It opens with all that it held.
 fn assert_whole(io: &SimulatedIo, story: &Story) {
     let mut story = story.clone();
@@ -204,49 +195,79 @@ fn any_missing_log_file_is_named() {
     }
 }
 
+/// A store that was killed with four log files that nothing compacted, and no checkpoint.
+fn filled() -> (SimulatedIo, Story) {
+    let mut random = Random(5);
+    let io = SimulatedIo::new(5);
+    let engine = open(&io).unwrap();
+    let mut story = Story::any("albums", &mut random);
+    story.schema.dimension = 200;
+    call(&engine, story.schema.clone()).unwrap();
+    let mut first = 0;
+    while logs(&io).len() < 4 {
+        let write = upsert(&story, &mut random, first..first + 60);
+        story.write(&engine, write, Durability::Sync).unwrap();
+        first += 60;
+    }
+    let left = io.kill().unwrap();
+    drop(engine);
+    for (path, _) in left.files().unwrap() {
+        if path.extension().is_some_and(|end| end == "checkpoint") {
+            left.remove(&path).unwrap();
+        }
+    }
+    (left, story)
+}
+
+fn bytes_at(io: &SimulatedIo, path: &Path, offset: u64) -> [u8; 4] {
+    let mut bytes = [0; 4];
+    let file = io.open(path).unwrap();
+    file.read_at(offset, &mut bytes).unwrap();
+    bytes
+}
+
 #[test]
 fn a_torn_mark_at_the_end_of_a_file_is_made_good() {
-    let (io, story) = killed(4);
-    drop(open(&io).unwrap());
-    let paths = logs(&io);
+    let (whole, story) = filled();
     for torn in [0..64, 64..128, 0..128] {
-        let io = io.kill().unwrap();
-        for path in &paths[..3] {
-            let end = io.open(path).unwrap().len().unwrap();
-            let mark = end - 128 + torn.start;
-            let bytes = [7; 128];
-            let bytes = &bytes[..(torn.end - torn.start) as usize];
-            io.overwrite(path, mark, bytes).unwrap();
+        let io = whole.kill().unwrap();
+        let ends: Vec<(PathBuf, u64)> = logs(&io)[..3]
+            .iter()
+            .map(|path| (path.clone(), io.open(path).unwrap().len().unwrap()))
+            .collect();
+        for (path, end) in &ends {
+            assert_eq!(&bytes_at(&io, path, end - 128), b"NFR1");
+            io.overwrite(
+                path,
+                end - 128 + torn.start,
+                &[7; 128][torn.start as usize..torn.end as usize],
+            )
+            .unwrap();
         }
-        without_checkpoint(&io);
         assert_whole(&io, &story);
-        // What was torn is whole again: nothing has to be proven by the next file any more.
-        for path in &paths[..3] {
-            let end = io.open(path).unwrap().len().unwrap();
-            let mut magic = [0; 4];
-            let file = io.open(path).unwrap();
-            file.read_at(end - 128, &mut magic).unwrap();
-            assert_eq!(&magic, b"NFR1");
+        // They are whole again: the next file need not prove anything any more.
+        for (path, end) in &ends {
+            assert_eq!(&bytes_at(&io, path, end - 128), b"NFR1");
         }
+        assert_whole(&io, &story);
     }
 }
 
 #[test]
 fn a_damaged_record_at_the_end_of_a_file_does_not_pass_for_a_torn_mark() {
-    let (io, _) = killed(4);
-    drop(open(&io).unwrap());
-    without_checkpoint(&io);
+    let (io, _) = filled();
     let path = &logs(&io)[1];
     let end = io.open(path).unwrap().len().unwrap();
-    io.overwrite(path, end - 128, &[0; 128]).unwrap();
-    let mut at = end - 128;
-    let mut magic = [0; 4];
-    while &magic != b"NFR1" {
+    let mut at = end - 192;
+    while &bytes_at(&io, path, at) != b"NFR1" {
         at -= 64;
-        io.open(path).unwrap().read_at(at, &mut magic).unwrap();
     }
-    io.overwrite(path, at, &vec![0; (end - at) as usize]).unwrap();
-    assert_refused(&io, &path.to_string_lossy());
+    for damage in [end - at, 128] {
+        let io = io.kill().unwrap();
+        io.overwrite(path, end - 128, &[0; 128]).unwrap();
+        io.overwrite(path, at, &vec![0; damage as usize]).unwrap();
+        assert_refused(&io, FOLDER);
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use nearfield_model::{Compacted, Context, Error, Ids, Metadata, MetadataColumn, 
 use super::Collection;
 use super::removals::{Removals, Taken, is_needless};
 use super::wear::{dead_rows, log_bytes};
+use crate::index::live::{LOCK_STEP, lock_for};
 use crate::log::file::{FILE_HEADER_BYTES, FileHeader, LogFile, RecordPlace};
 use crate::log::ids;
 use crate::log::record::{Header, Kind};
@@ -88,7 +89,7 @@ impl Collection {
             done.files += rewritten.files;
             done.bytes_after = rewritten.bytes_after;
         }
-        self.compact_index()?;
+        self.compact_index(context)?;
         Ok(done)
     }
 
@@ -110,7 +111,8 @@ impl Collection {
     /// Rewrites those of the files of these numbers that are sealed and hold dead rows, small
     /// neighbours as one, and removes the sealed files of which nothing is left to keep.
     pub(super) fn rewrite_files(&self, context: &Context, numbers: &[u64]) -> Result<Compacted> {
-        let mut manifest = self.manifest();
+        let wait = || self.index.wait(LOCK_STEP);
+        let mut manifest = lock_for(context, &self.manifest, &wait)?;
         let bytes_before = log_bytes(&self.view());
         let active = self.writing().log.end().0.header.number;
         let view = self.view();
@@ -119,9 +121,13 @@ impl Collection {
         let removals = self.removals(&view, taken)?;
         let mut new = BTreeMap::new();
         for files in runs.into_iter().flat_map(|run| run.rewritten(&removals)) {
-            context.check()?;
-            let file = self.rewrite(&view, &files, &removals)?;
-            new.insert(file.header.number, Arc::new(file));
+            match self.rewrite(context, &view, &files, &removals) {
+                Ok(file) => new.insert(file.header.number, Arc::new(file)),
+                Err(error) => {
+                    self.remove_unused(new.values().map(|file| &**file));
+                    return Err(error);
+                }
+            };
         }
         let taken = removals.taken;
         if taken.is_empty() {
@@ -221,8 +227,10 @@ impl Collection {
     }
 
     /// Writes the next generation of the first of these files: all of them without dead rows.
+    /// What is half made is removed.
     fn rewrite(
         &self,
+        context: &Context,
         view: &View,
         run: &[Arc<LogFile>],
         removals: &Removals,
@@ -248,21 +256,47 @@ impl Collection {
         let map_bytes = 2 * old_bytes + removals.bytes() + (1 << 20);
         let new = LogFile::new(header, path.clone(), file, map_bytes)?;
         new.settle(FILE_HEADER_BYTES)?;
+        let copied = self.copy_records(context, view, run, removals, &new);
+        let synced = copied.and_then(|()| new.file.sync_data().map_err(fail));
+        let synced = synced.and_then(|()| io.sync_directory(&self.place.directory).map_err(fail));
+        if let Err(error) = synced {
+            self.remove_unused([&new]);
+            return Err(error);
+        }
+        Ok(new)
+    }
+
+    /// Removes files that were made for nothing.
+    fn remove_unused<'a>(&self, files: impl IntoIterator<Item = &'a LogFile>) {
+        for file in files {
+            // What cannot be removed now is removed when the store is opened next.
+            let _leftover = self.place.io.remove(&file.path);
+        }
+    }
+
+    /// Copies what is to be kept of files into a new one.
+    fn copy_records(
+        &self,
+        context: &Context,
+        view: &View,
+        run: &[Arc<LogFile>],
+        removals: &Removals,
+        new: &LogFile,
+    ) -> Result<()> {
         let mut out = Output {
-            file: &new,
+            file: new,
             position: FILE_HEADER_BYTES,
-            previous: header.previous,
+            previous: new.header.previous,
         };
         for old in run {
             for record in records(old) {
+                context.check()?;
                 let (position, record) = record?;
                 let removed = removals.kept(view, old, position, &record)?;
                 self.keep(view, old, position, &record, removed, &mut out)?;
             }
         }
-        new.file.sync_data().map_err(fail)?;
-        io.sync_directory(&self.place.directory).map_err(fail)?;
-        Ok(new)
+        Ok(())
     }
 
     /// Copies the live rows of a record, and the rows that it still has to remove.

@@ -33,6 +33,10 @@ use crate::retry::Retry;
 const EPOCH_GROWTH: u64 = 4;
 /// A calibration is good until half the rows are gone, or half of those there are are newer.
 const CALIBRATION_GROWTH: u64 = 2;
+/// A new epoch is trained when a list has so many times the rows that it would have if all had as
+/// many, and so many times what the fullest had when the epoch began.
+const CROWDED: u64 = 64;
+const CROWDING_GROWTH: u64 = 2;
 /// Rows that are drained at a time, at least, while there are writes.
 const BATCH_ROWS_MIN: u32 = 8_192;
 /// Fewer rows than this stay in the tail when the collection is at rest; for a small
@@ -82,7 +86,7 @@ impl Collection {
         if self.retry.drain.is_waiting(&*self.place.io) {
             return false;
         }
-        let worked = self.drain(at_rest, &stop);
+        let worked = self.guarded("draining the tail", || self.drain(at_rest, &stop));
         self.index.progress(0);
         self.ended(worked, &self.retry.drain, &stop)
     }
@@ -95,7 +99,8 @@ impl Collection {
         }
         let _one_at_a_time = self.index.working();
         let view = self.view();
-        let worked = self.ended(self.upkeep(at_rest, &stop), &self.retry.upkeep, &stop);
+        let worked = self.guarded("upkeep of the index", || self.upkeep(at_rest, &stop));
+        let worked = self.ended(worked, &self.retry.upkeep, &stop);
         let live = self.index.live();
         let is_done = !worked && !stop() && self.index.fault().is_none();
         if at_rest && is_done && self.due(&live, &view, true).is_none() && !self.is_worn(true) {
@@ -113,15 +118,17 @@ impl Collection {
         match worked {
             Ok(true) => {
                 self.index.note(None);
-                retry.note(clock, false);
+                retry.succeeded();
                 true
             }
             Ok(false) => false,
             Err(_) if stop() => false,
             Err(error) => {
-                self.index.note(Some(error));
+                self.index.note(Some(error.clone()));
                 // Writers who do the work themselves try with each write.
-                retry.note(clock, self.options.background);
+                if self.options.background {
+                    retry.failed(clock, error);
+                }
                 false
             }
         }
@@ -137,6 +144,7 @@ impl Collection {
         while self.lags()
             && clock.now().saturating_sub(start) < DELAY_MAX
             && self.index.fault().is_none()
+            && self.retry.index_fault().is_none()
             && !self.is_closed()
         {
             context.check()?;
@@ -326,14 +334,42 @@ impl Collection {
         if is_stale && count > 0 {
             return self.calibrate_anew(&view, newest, stop);
         }
+        if self.is_crowded(&live, newest) {
+            return self.train(&view, newest.model.epoch + 1, stop);
+        }
         let is_worn = |segment: &&Arc<Segment>| {
             let dead = segment.dead_rows(&view);
             dead > 0 && u64::from(dead) * u64::from(DEAD_SHARE) >= u64::from(segment.stored())
         };
         if let Some(worn) = live.segments.iter().find(is_worn) {
-            return self.merge(std::slice::from_ref(worn)).map(|()| true);
+            return self
+                .merge(std::slice::from_ref(worn), &|| Ok(()))
+                .map(|()| true);
         }
         Ok(self.index.forget_fine(&view))
+    }
+
+    /// Whether one list has come to hold so many of the rows that searches of it take much longer
+    /// than others: new rows are much nearer to each other than those that were trained on.
+    fn is_crowded(&self, live: &Live, newest: &Epoch) -> bool {
+        let covered = live.covered();
+        let mut looked = self.index.looked();
+        let (epoch, lists) = (newest.model.epoch, newest.model.lists() as u64);
+        if u64::from(covered) < newest.model.trained_rows || (epoch, covered) == looked.at {
+            return false;
+        }
+        let even = (u64::from(covered) / lists).max(self.options.index_list_rows.into());
+        let crowding = live.fullest_list() / even.max(1);
+        // What training does not spread, as equal vectors, is not trained on again and again.
+        let least = match looked.at.0 == epoch {
+            true => CROWDED.max(looked.crowding * CROWDING_GROWTH),
+            false => u64::MAX,
+        };
+        if looked.at.0 != epoch {
+            looked.crowding = crowding;
+        }
+        looked.at = (epoch, covered);
+        crowding >= least
     }
 
     /// Makes the 8-bit codes of rows that an earlier process drained.
@@ -465,11 +501,12 @@ impl Collection {
         let Some(parts) = due_for_merging(&live, self.batch_rows_min(), at_rest) else {
             return Ok(false);
         };
-        self.merge(parts)?;
+        self.merge(parts, &|| Ok(()))?;
         Ok(true)
     }
 
-    fn merge(&self, parts: &[Arc<Segment>]) -> Result<()> {
+    /// Makes one segment of several; `check` is asked now and then whether to go on.
+    fn merge(&self, parts: &[Arc<Segment>], check: &dyn Fn() -> Result<()>) -> Result<()> {
         let live = self.index.live();
         let Some(model) = parts.first().and_then(|part| live.model_of(part)) else {
             return Err(Error::internal("a segment without a model"));
@@ -478,7 +515,7 @@ impl Collection {
         pause();
         self.sync_before(&view)?;
         let number = self.index.take_number();
-        let merged = workshop(&self.place, model).merge(number, parts, &view)?;
+        let merged = workshop(&self.place, model).merge(number, parts, &view, check)?;
         pause();
         self.replace(parts, vec![Arc::new(merged)], view.sequence)
     }
@@ -500,8 +537,8 @@ impl Collection {
     }
 
     /// Writes all segments anew as one, without rows that are dead.
-    pub(super) fn compact_index(&self) -> Result<()> {
-        let _one_at_a_time = self.index.working();
+    pub(super) fn compact_index(&self, context: &Context) -> Result<()> {
+        let _one_at_a_time = self.index.working_for(context)?;
         let live = self.index.live();
         let view = self.view();
         for parts in live
@@ -509,7 +546,7 @@ impl Collection {
             .chunk_by(|a, b| a.extent.epoch == b.extent.epoch)
         {
             if parts.len() > 1 || parts.iter().any(|part| part.dead_rows(&view) > 0) {
-                self.merge(parts)?;
+                self.merge(parts, &|| context.check())?;
             }
         }
         Ok(())

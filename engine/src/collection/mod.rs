@@ -2,6 +2,8 @@
 
 mod compact;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod indexing;
 #[cfg(test)]
@@ -149,16 +151,20 @@ impl Collection {
             memory_bytes,
             damage: self.scrub.damage(),
             write_delay_us: self.index.delayed_us.load(Ordering::Relaxed),
-            index: describe_index(&self.index, &live, &view),
+            index: describe_index(&self.index, &live, &view, self.fault()),
             fields: fields.describe(),
         }
     }
 }
 
-/// The index, for people; none before an epoch was trained.
-fn describe_index(index: &Index, live: &Live, view: &View) -> Option<IndexDescription> {
+/// The index, for people; none before an epoch was trained, unless something fails.
+fn describe_index(
+    index: &Index,
+    live: &Live,
+    view: &View,
+    fault: Option<Error>,
+) -> Option<IndexDescription> {
     let newest = live.newest();
-    let fault = index.fault().map(|error| error.to_string());
     if newest.is_none() && fault.is_none() {
         return None;
     }
@@ -186,6 +192,6 @@ fn describe_index(index: &Index, live: &Live, view: &View) -> Option<IndexDescri
         bytes: segments().map(|segment| segment.bytes).sum(),
         settled: index.settled.load(Ordering::Acquire) == view.sequence + 1,
         calibration: calibration.collect(),
-        fault,
+        fault: fault.map(|error| error.to_string()),
     })
 }

@@ -54,7 +54,9 @@ fn check(docs: &Collection, points: &Points) {
         let id: u64 = id.parse().unwrap();
         let metadata: serde_json::Value =
             serde_json::from_str(view.metadata(row).unwrap().unwrap()).unwrap();
-        let update = metadata.get("update").map_or(0, |update| update.as_u64().unwrap());
+        let update = metadata
+            .get("update")
+            .map_or(0, |update| update.as_u64().unwrap());
         let (values, _) = view.vector(&docs.schema, row).unwrap();
         let version = points.get(&id).map_or(0, |point| point.0);
         assert_eq!(values, vector(id, version), "{id}");
@@ -105,7 +107,14 @@ fn with_versions(io: &SimulatedIo) -> Collection {
 #[test]
 fn a_deleted_point_stays_away_though_only_the_file_of_its_last_version_was_compacted() {
     let all_but_the_point: Points = (10..14).map(|id| (id, (0, 0))).collect();
-    for order in [&[3][..], &[3, 4], &[4, 3], &[1, 2, 3, 4], &[4, 1, 3, 2], &[2, 4, 3, 1, 0]] {
+    for order in [
+        &[3][..],
+        &[3, 4],
+        &[4, 3],
+        &[1, 2, 3, 4],
+        &[4, 1, 3, 2],
+        &[2, 4, 3, 1, 0],
+    ] {
         let io = SimulatedIo::new(1);
         let docs = with_versions(&io);
         delete(&docs, 0..1, Durability::Sync);
@@ -144,11 +153,15 @@ fn replaced_rows_of_a_point_that_is_there_need_no_removal() {
     let docs = with_versions(&io);
     rewrite(&docs, &[1]);
     let view = docs.view();
-    let removals = docs.removals(&view, [view.files[2].header.number].into()).unwrap();
+    let removals = docs
+        .removals(&view, [view.files[2].header.number].into())
+        .unwrap();
     assert_eq!(removals.bytes(), 0);
     delete(&docs, 0..1, Durability::Sync);
     let view = docs.view();
-    let removals = docs.removals(&view, [view.files[2].header.number].into()).unwrap();
+    let removals = docs
+        .removals(&view, [view.files[2].header.number].into())
+        .unwrap();
     // Of the two older versions one is gone.
     assert_eq!(removals.bytes(), 4);
 }
