@@ -35,7 +35,7 @@ const EPOCH_GROWTH: u64 = 4;
 const CALIBRATION_GROWTH: u64 = 2;
 /// A new epoch is trained when a list has so many times the rows that it would have if all had as
 /// many, and so many times what the fullest had when the epoch began.
-const CROWDED: u64 = 64;
+const CROWDED: u64 = 8;
 const CROWDING_GROWTH: u64 = 2;
 /// Rows that are drained at a time, at least, while there are writes.
 const BATCH_ROWS_MIN: u32 = 8_192;
