@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nearfield_engine::{Holder, Options};
@@ -17,6 +18,8 @@ use crate::shared::Role;
 
 /// Pauses between two tries, from the first to the longest.
 const PAUSES: [Duration; 2] = [Duration::from_micros(500), Duration::from_millis(10)];
+/// Whoever waits for longer waits for ever.
+const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);
 /// How long the lock file may still tell of the holder before.
 const STALE_MAX: Duration = Duration::from_millis(200);
 
@@ -38,6 +41,8 @@ pub(crate) struct Entrance {
     options: Options,
     settings: Settings,
     timeout: Duration,
+    /// Whether this process has been a guest here.
+    has_joined: AtomicBool,
 }
 
 impl Entrance {
@@ -54,18 +59,14 @@ impl Entrance {
             options,
             settings,
             timeout: remote.timeout,
+            has_joined: AtomicBool::new(false),
         }
     }
 
-    /// How long entering may take.
-    pub(crate) fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
-    /// When a call stops waiting for an owner.
+    /// When a search for an owner that begins now is over.
     pub(crate) fn until(&self, context: &Context) -> Instant {
-        let latest = Instant::now() + self.timeout;
-        context.deadline.unwrap_or(latest)
+        let latest = || Instant::now() + self.timeout.min(TIMEOUT_MAX);
+        context.deadline.unwrap_or_else(latest)
     }
 
     /// Who shares the path, as its owner tells.
@@ -128,14 +129,24 @@ impl Entrance {
     fn share(&self, place: &Place, until: Instant) -> Result<Entered> {
         let holder = Holder::of(place.root());
         // Where the lock's file was removed, an owner may be there all the same.
-        if holder.is_none_or(|holder| holder.shared)
-            && let Some(guest) = Guest::join(&place.socket(), &self.settings, until)?
-        {
+        let joined = match holder.is_none_or(|holder| holder.shared) {
+            true => Guest::join(&place.socket(), &self.settings, until),
+            false => Ok(None),
+        };
+        if let Ok(Some(guest)) = joined {
+            self.has_joined.store(true, Ordering::Relaxed);
             return Ok(Entered::guest(guest));
         }
-        let locked = match Owner::open(place, &self.options) {
-            Err(error) if error.kind() == ErrorKind::Locked => error,
-            opened => return opened.map(Entered::owner),
+        // Whatever refuses this one has the lock, or it is no owner.
+        let opened = Owner::open(place, &self.options);
+        let locked = match (opened, joined) {
+            (Ok(owner), _) => return Ok(Entered::owner(owner)),
+            (Err(error), Err(refused)) if error.kind() != ErrorKind::Corruption => {
+                return Err(refused);
+            }
+            (Err(error), _) if error.kind() == ErrorKind::Locked => error,
+            (Err(error), _) if place.may_be_written() => return Err(error),
+            (Err(error), _) => return self.wait_for_an_owner(place, &error),
         };
         Ok(match Holder::of(place.root()) {
             Some(holder) if !holder.shared => Entered::Refused(locked),
@@ -144,15 +155,35 @@ impl Entrance {
         })
     }
 
+    /// A process that may not write can be a guest alone. If it has been one, another owner
+    /// may come.
+    fn wait_for_an_owner(&self, place: &Place, error: &Error) -> Result<Entered> {
+        let root = place.root().display();
+        let error = Error::new(
+            error.kind(),
+            format!(
+                "{}; this process may not write there, but can join one that may: `nearfield serve \
+                 {root}`",
+                error.message()
+            ),
+        );
+        match self.has_joined.load(Ordering::Relaxed) {
+            true => Ok(Entered::NotYet(error)),
+            false => Err(error),
+        }
+    }
+
     fn join(&self, path: &Path, until: Instant) -> Result<Entered> {
         let joined = match path.is_dir() {
-            true => Guest::join(&Place::find(path, false)?.socket(), &self.settings, until)?,
-            false => Guest::join(path, &self.settings, until)?,
+            true => Guest::insist(&Place::find(path, false)?.socket(), &self.settings, until),
+            false => Guest::insist(path, &self.settings, until),
         };
-        Ok(match joined {
-            Some(guest) => Entered::guest(guest),
-            None => Entered::NotYet(no_owner(path)),
-        })
+        match joined {
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                Ok(Entered::NotYet(no_owner(path, &error)))
+            }
+            joined => joined.map(Entered::guest),
+        }
     }
 }
 
@@ -175,13 +206,14 @@ impl Entered {
     }
 }
 
-fn no_owner(path: &Path) -> Error {
+fn no_owner(path: &Path, reason: &Error) -> Error {
     let path = path.display();
     Error::new(
         ErrorKind::Unavailable,
         format!(
-            "no process shares {path}; open it by its path alone, without a scheme, or start one \
-             that has it: `nearfield serve {path}`"
+            "no process lets this one join {path}: {}; if none has it, open it by its path alone, \
+             without a scheme, or start one that has it: `nearfield serve {path}`",
+            reason.message()
         ),
     )
 }

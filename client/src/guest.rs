@@ -22,14 +22,23 @@ impl Guest {
         settings: &Settings,
         until: Instant,
     ) -> Result<Option<Guest>> {
+        match Guest::insist(socket, settings, until) {
+            Err(error) if error.kind() == ErrorKind::Unavailable => Ok(None),
+            joined => joined.map(Some),
+        }
+    }
+
+    /// Joins who listens at `socket`.
+    ///
+    /// # Errors
+    /// `Unavailable` with the reason if nobody does, or lets nobody in by `until`; and as
+    /// [`join`](Self::join).
+    pub(crate) fn insist(socket: &Path, settings: &Settings, until: Instant) -> Result<Guest> {
         let mut settings = settings.clone();
         let left = until.saturating_duration_since(Instant::now());
         settings.connect_timeout = settings.connect_timeout.min(left);
-        match Client::connect(socket, settings) {
-            Ok(client) => Ok(Some(Guest { client })),
-            Err(error) if error.kind() == ErrorKind::Unavailable => Ok(None),
-            Err(error) => Err(error),
-        }
+        let client = Client::connect(socket, settings)?;
+        Ok(Guest { client })
     }
 
     /// Sends a request to the owner.
@@ -38,7 +47,8 @@ impl Guest {
     /// `Unavailable` if the owner has gone, and those of the request.
     pub(crate) fn call(&self, context: &Context, mut request: Request<'_>) -> Result<Response> {
         if let Request::Snapshot(snapshot) = &mut request {
-            snapshot.destination = snapshot.destination.take().map(as_seen_from_here);
+            let destination = snapshot.destination.take();
+            snapshot.destination = destination.map(as_seen_from_here).transpose()?;
         }
         self.client.call(context, request).map_err(|error| {
             if error.kind() != ErrorKind::DeadlineExceeded || !self.is_alive() {
@@ -70,9 +80,16 @@ impl Guest {
 }
 
 /// A path that means the same to the owner, which may work in another folder.
-fn as_seen_from_here(path: String) -> String {
-    match std::path::absolute(&path).map(|path| path.into_os_string().into_string()) {
-        Ok(Ok(absolute)) => absolute,
-        _ => path,
-    }
+///
+/// # Errors
+/// `InvalidArgument` if this folder's name is no text, as paths in requests are.
+fn as_seen_from_here(path: String) -> Result<String> {
+    let absolute = std::path::absolute(&path)
+        .map_err(|error| Error::invalid(format!("{path}: {error}")))?
+        .into_os_string();
+    absolute.into_string().map_err(|absolute| {
+        let absolute = absolute.display();
+        Error::invalid(format!("{absolute} is not UTF-8; name another place"))
+            .in_field("destination")
+    })
 }

@@ -37,20 +37,16 @@ impl Owner {
         }
         let mut settings = Settings::default();
         settings.group = options.shared_with_group;
-        match Server::start(&place.socket(), engine.clone(), settings) {
-            Ok(server) => Ok(Owner {
-                server: Some(server),
-                engine,
-            }),
+        let server = match Server::start(&place.socket(), engine.clone(), settings) {
+            Ok(server) => Some(server),
             Err(error) if error.kind() == ErrorKind::Storage => {
-                // Opened anew, as the lock file says that others may join.
-                drop(engine);
-                let mut options = options.clone();
-                options.shared = false;
-                Owner::open(place, &options)
+                // The lock file says that others may join, and they wait.
+                engine.not_shared();
+                None
             }
-            Err(error) => Err(error),
-        }
+            Err(error) => return Err(error),
+        };
+        Ok(Owner { server, engine })
     }
 
     /// The engine.

@@ -19,7 +19,7 @@ const SOCKET: &str = "socket";
 pub(crate) struct Place {
     root: PathBuf,
     /// Kept open, so that the number of the folder is not given to another one.
-    _folder: File,
+    folder: File,
     identity: Identity,
 }
 
@@ -54,7 +54,7 @@ impl Place {
         }
         Ok(Place {
             root,
-            _folder: folder,
+            folder,
             identity: (metadata.dev(), metadata.ino()),
         })
     }
@@ -67,6 +67,12 @@ impl Place {
     /// What tells it from others.
     pub(crate) fn identity(&self) -> Identity {
         self.identity
+    }
+
+    /// Whether this process may make files here.
+    pub(crate) fn may_be_written(&self) -> bool {
+        let writing = rustix::fs::Access::WRITE_OK;
+        rustix::fs::accessat(&self.folder, ".", writing, rustix::fs::AtFlags::EACCESS).is_ok()
     }
 
     /// The socket of the store's owner.

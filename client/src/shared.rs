@@ -75,9 +75,10 @@ impl Shared {
     /// # Errors
     /// Those of [`Entrance::enter`].
     pub(crate) fn enter(&self) -> Result<()> {
-        let until = Instant::now() + self.entrance.timeout();
         self.state.with(State::new, |state| {
-            self.role(state, &Context::default(), until).map(|_| ())
+            let context = Context::default();
+            let until = self.entrance.until(&context);
+            self.role(state, &context, until).map(|_| ())
         })
     }
 
@@ -87,8 +88,9 @@ impl Shared {
     /// `Unavailable` if the owner has gone or does not answer.
     pub(crate) fn participants(&self) -> Result<Participants> {
         self.state.with(State::new, |state| {
-            let until = Instant::now() + self.entrance.timeout();
-            match &*self.role(state, &Context::default(), until)? {
+            let context = Context::default();
+            let until = self.entrance.until(&context);
+            match &*self.role(state, &context, until)? {
                 Role::Owner(owner) => Ok(Participants::of(self.entrance.root(), owner.guests())),
                 Role::Guest(_) => self.entrance.participants(),
             }
@@ -128,7 +130,7 @@ impl Shared {
 
     /// Asks the owner, whoever it is in the end.
     fn ask(&self, state: &State, context: &Context, request: &Request<'_>) -> Result<Response> {
-        let until = self.entrance.until(context);
+        let mut until = self.entrance.until(context);
         let mut pause = PAUSES[0];
         loop {
             let role = match state.role.load_full() {
@@ -139,9 +141,14 @@ impl Shared {
                 Role::Owner(owner) => return owner.engine().call(context, request.borrowed()),
                 Role::Guest(guest) => guest,
             };
+            let asked = Instant::now();
             match guest.call(context, request.borrowed()) {
                 Err(error) if error.kind() == ErrorKind::Unavailable => {
                     context.check()?;
+                    if context.deadline.is_none() {
+                        // The search for the next owner began when this one was lost.
+                        until += asked.elapsed();
+                    }
                     if Instant::now() + pause >= until {
                         return Err(error);
                     }
@@ -183,8 +190,9 @@ impl Service for Shared {
 
     fn reserve(&self, components: usize) -> Result<Box<dyn Reserved>> {
         self.state.with(State::new, |state| {
-            let until = Instant::now() + self.entrance.timeout();
-            match &*self.role(state, &Context::default(), until)? {
+            let context = Context::default();
+            let until = self.entrance.until(&context);
+            match &*self.role(state, &context, until)? {
                 Role::Owner(owner) => owner.engine().reserve(components),
                 Role::Guest(guest) => match guest.reserve(components) {
                     // Any memory will do for who comes next.

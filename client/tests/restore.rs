@@ -39,3 +39,34 @@ fn a_snapshot_of_a_compacted_collection_is_restored_under_any_name() {
         assert_eq!(docs.count().run().unwrap().count, 3);
     }
 }
+
+#[test]
+fn of_two_snapshots_at_once_to_one_place_one_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let db = nearfield::connect(at("store")).unwrap();
+    let rows = 4_000;
+    let [one, two] = ["one", "two"].map(|name| {
+        let docs = db.create_collection(name, 256, Metric::Dot).unwrap();
+        let ids: Vec<u64> = (0..rows).collect();
+        let batch = Batch::from_values(ids, vec![1.0; 256 * rows as usize]);
+        docs.upsert(batch).run().unwrap();
+        docs
+    });
+    for round in 0..10 {
+        let copy = at(&format!("copy {round}"));
+        let taken = std::thread::scope(|scope| {
+            let calls = [&one, &two, &one].map(|docs| scope.spawn(|| docs.snapshot(&copy)));
+            calls.map(|call| call.join().unwrap())
+        });
+        let (taken, refused): (Vec<_>, Vec<_>) = taken.into_iter().partition(Result::is_ok);
+        assert_eq!(taken.len(), 1, "{refused:?}");
+        for error in refused.into_iter().map(Result::unwrap_err) {
+            assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
+        }
+        let report = nearfield_engine::doctor(copy.as_ref(), &Options::default()).unwrap();
+        assert_eq!(report.findings, []);
+        assert_eq!(report.collections.len(), 1);
+        assert_eq!(report.collections[0].points, rows);
+    }
+}

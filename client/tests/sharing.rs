@@ -7,6 +7,7 @@
 mod process;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nearfield::{Batch, Builder, Context, Database, ErrorKind, Filter, Metadata, Metric};
@@ -148,6 +149,34 @@ fn a_removed_lock_file_makes_no_second_owner() {
     assert!(!path.join("lock").exists(), "nobody took another lock");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_removed_lock_file_makes_no_second_owner_beside_one_that_does_not_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let open_alone = || {
+        let builder = Builder::new(path.to_string_lossy());
+        builder.share(false).open()
+    };
+    let mut owner = Process::start(&path, "own");
+    owner.expect("ready");
+    owner.stop();
+    std::fs::remove_file(path.join("lock")).unwrap();
+    let told = Process::start(&path, "open").next().unwrap();
+    assert!(told.contains("is held by another process"), "{told}");
+    let error = open_alone().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
+    owner.kill();
+
+    let alone = open_alone().unwrap();
+    std::fs::remove_file(path.join("lock")).unwrap();
+    let told = Process::start(&path, "open").next().unwrap();
+    assert!(told.contains("is held by another process"), "{told}");
+    drop(alone);
+    let told = Process::start(&path, "open").next().unwrap();
+    assert_eq!(told, "opened");
+}
+
 #[test]
 fn who_insists_on_an_owner_needs_one() {
     let folder = tempfile::tempdir().unwrap();
@@ -175,6 +204,21 @@ fn who_insists_on_an_owner_needs_one() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     assert!(error.message().contains("nearfield serve"), "{error}");
+}
+
+#[test]
+fn a_timeout_may_be_endless() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let open = |scheme: &str| {
+        let target = format!("{scheme}{}", path.display());
+        Builder::new(target).timeout(Duration::MAX).open().unwrap()
+    };
+    let owner = open("");
+    owner.create_collection("docs", 2, Metric::Dot).unwrap();
+    for scheme in ["shm:", "unix:"] {
+        assert_eq!(open(scheme).collections().unwrap(), ["docs"]);
+    }
 }
 
 #[test]
@@ -216,6 +260,12 @@ fn a_stopped_owner_is_waited_for_until_the_deadline() {
     let other = Process::start(&path, "open");
     let told = other.next().unwrap();
     assert!(told.contains(&pid) && told.contains("kill -CONT"), "{told}");
+    let insisting = Builder::new(format!("shm:{}", path.display()));
+    let error = insisting
+        .timeout(Duration::from_millis(400))
+        .open()
+        .unwrap_err();
+    assert!(error.message().contains("kill -CONT"), "{error}");
     // What it had been sent is answered once it goes on, and a retry gets that answer.
     owner.signal("CONT");
     context.deadline = None;
@@ -249,6 +299,38 @@ fn a_folder_that_takes_no_socket_is_opened_by_one_process() {
     let told = other.next().unwrap();
     assert!(told.contains("does not share"), "{told}");
     assert!(told.contains("locked"), "{told}");
+}
+
+#[test]
+fn nobody_gets_the_lock_while_an_owner_finds_that_it_cannot_share() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    for round in 0..20 {
+        drop(open(&path));
+        let lock = path.join("lock");
+        std::fs::create_dir(path.join("socket")).unwrap();
+        let program = format!("round {round}");
+        let opened = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                let is_held = || std::fs::read_to_string(&lock).unwrap().contains(&program);
+                while !is_held() {}
+                let file = std::fs::File::open(&lock).unwrap();
+                while !opened.load(Ordering::SeqCst) {
+                    assert!(file.try_lock().is_err(), "the lock was given up");
+                }
+            });
+            let builder = Builder::new(path.to_string_lossy());
+            let db = builder
+                .options(|options| options.program.clone_from(&program))
+                .open();
+            opened.store(true, Ordering::SeqCst);
+            assert!(other.join().is_ok(), "{db:?}");
+            let text = std::fs::read_to_string(&lock).unwrap();
+            assert!(text.contains(r#""shared":false"#), "{text}");
+        });
+        std::fs::remove_dir(path.join("socket")).unwrap();
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use nearfield_model::{RequestId, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::collection::snapshot::Copied;
 use crate::document;
 use crate::io::Io;
 use crate::storage::Schema;
@@ -22,7 +23,8 @@ pub(crate) struct Catalog {
     pub(crate) collections: BTreeMap<String, Entry>,
     /// The number that the next collection's folder gets; numbers are used once.
     pub(crate) next_directory: u64,
-    /// The last creations and removals, so that a retry is applied once.
+    /// The last creations and removals, so that a retry is applied once. In a snapshot, what it
+    /// was taken by.
     pub(crate) outcomes: Vec<Change>,
 }
 
@@ -36,13 +38,16 @@ pub(crate) struct Entry {
     pub(crate) schema: Schema,
 }
 
-/// A creation or removal.
+/// A creation, a removal or a copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Change {
     client: [u8; 16],
     number: u64,
     pub(crate) verb: String,
     pub(crate) collection: String,
+    /// What a snapshot holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) copied: Option<Copied>,
 }
 
 impl Catalog {
@@ -68,6 +73,17 @@ impl Catalog {
 
     /// Remembers a change.
     pub(crate) fn remember(&mut self, request: &RequestId, verb: &str, collection: &str) {
+        self.remember_copy(request, verb, collection, None);
+    }
+
+    /// Remembers a change, and what was copied by it.
+    pub(crate) fn remember_copy(
+        &mut self,
+        request: &RequestId,
+        verb: &str,
+        collection: &str,
+        copied: Option<Copied>,
+    ) {
         if self.outcomes.len() >= OUTCOMES_MAX {
             self.outcomes.remove(0);
         }
@@ -76,6 +92,7 @@ impl Catalog {
             number: request.number,
             verb: verb.to_owned(),
             collection: collection.to_owned(),
+            copied,
         });
     }
 }
@@ -88,4 +105,9 @@ pub(crate) fn collections_directory(root: &Path) -> PathBuf {
 /// The folder of one collection.
 pub(crate) fn directory(root: &Path, number: u64) -> PathBuf {
     collections_directory(root).join(format!("{number:08}"))
+}
+
+/// Where snapshots go unless told otherwise.
+pub(crate) fn snapshots_directory(root: &Path) -> PathBuf {
+    root.join("snapshots")
 }

@@ -7,20 +7,33 @@ use nearfield_model::{Context, Error, ErrorKind, Result, SnapshotTaken, check_co
 
 use crate::catalog::{Catalog, Entry, directory};
 use crate::collection::Collection;
-use crate::collection::snapshot::copy;
+use crate::collection::snapshot::{Copied, copy};
 use crate::engine::Engine;
 use crate::io::{Io, RealIo};
 use crate::options::Options;
 use crate::storage;
 
-/// Copies a collection into a store of its own at `destination`, which must not exist. It is
-/// there whole or not at all.
+/// What the change that a snapshot was taken by is called.
+const VERB: &str = "snapshot";
+
+/// Copies a collection into a store of its own at `destination`, which must not exist, unless an
+/// earlier try of this request made it. It is there whole or not at all. One at a time: two would
+/// fill one folder, if they have one destination.
 pub(crate) fn snapshot(
     io: &Arc<dyn Io>,
     context: &Context,
     collection: &Collection,
     destination: &Path,
 ) -> Result<SnapshotTaken> {
+    let taken = |copied: Copied| SnapshotTaken {
+        path: destination.display().to_string(),
+        sequence: copied.sequence,
+        count: copied.count,
+        bytes: copied.bytes,
+    };
+    if let Some(copied) = earlier(&**io, context, &collection.name, destination) {
+        return Ok(taken(copied));
+    }
     let half_made = vacant(&**io, destination)?;
     let copied = (|| {
         let entry = Entry {
@@ -37,16 +50,24 @@ pub(crate) fn snapshot(
             ..Catalog::default()
         };
         catalog.collections.insert(collection.name.clone(), entry);
+        if let Some(id) = &context.request_id {
+            catalog.remember_copy(id, VERB, &collection.name, Some(copied));
+        }
         catalog.save(&**io, &half_made)?;
         Ok(copied)
     })();
-    let copied = finish(&**io, &half_made, destination, copied)?;
-    Ok(SnapshotTaken {
-        path: destination.display().to_string(),
-        sequence: copied.sequence,
-        count: copied.count,
-        bytes: copied.bytes,
-    })
+    finish(&**io, &half_made, destination, copied).map(taken)
+}
+
+/// What an earlier try of this request copied to `destination`: its answer may have been lost with
+/// the owner who made it.
+fn earlier(io: &dyn Io, context: &Context, collection: &str, destination: &Path) -> Option<Copied> {
+    let id = context.request_id.as_ref()?;
+    // Whatever else is there, whole or not, is none of ours.
+    let catalog = Catalog::load(io, destination).ok()??;
+    let change = catalog.earlier(id)?;
+    let is_ours = change.verb == VERB && change.collection == collection;
+    change.copied.filter(|_| is_ours)
 }
 
 /// Where a folder is made before it gets its name.

@@ -12,12 +12,12 @@ use nearfield_model::{
 
 use crate::background::Background;
 use crate::budget::{Budget, Reserved};
-use crate::catalog::{Catalog, Entry, collections_directory, directory};
+use crate::catalog::{Catalog, Entry, collections_directory, directory, snapshots_directory};
 use crate::collection::Collection;
 use crate::collection::memory::{Need, collection_bytes};
 use crate::holder::{self, Held};
 use crate::io::{Io, MemoryIo, RealIo};
-use crate::log::file::corruption;
+use crate::leftovers::{refuse_orphans, remove_leftovers};
 use crate::log::writer::Place;
 use crate::options::Options;
 use crate::search::search;
@@ -36,9 +36,11 @@ pub struct Engine {
     collections: Open,
     /// Held while collections come or go.
     catalog: Mutex<Catalog>,
+    /// Held while a snapshot is taken.
+    snapshots: Mutex<()>,
     background: Option<Background>,
     /// Released last.
-    _held: Held,
+    held: Held,
 }
 
 impl Engine {
@@ -112,9 +114,16 @@ impl Engine {
             options,
             collections,
             catalog: Mutex::new(catalog),
+            snapshots: Mutex::new(()),
             background,
-            _held: held,
+            held,
         })
+    }
+
+    /// Tells others, in the lock file, that they cannot join this process, though
+    /// [`Options::shared`] said so: what would let them in could not be set up.
+    pub fn not_shared(&self) {
+        self.held.not_shared(&*self.io);
     }
 
     fn catalog(&self) -> MutexGuard<'_, Catalog> {
@@ -378,6 +387,11 @@ impl Engine {
 
     fn snapshot(&self, context: &Context, request: &Snapshot) -> Result<SnapshotTaken> {
         let name = &request.collection;
+        let _turn = self
+            .snapshots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        context.check()?;
         self.within(name, |collection| {
             let destination = match &request.destination {
                 Some(destination) => PathBuf::from(destination),
@@ -526,71 +540,4 @@ fn prepare_root(io: &dyn Io, root: &Path, options: &Options) -> Result<Held> {
     io.create_directory(&collections_directory(root))
         .map_err(fail)?;
     holder::lock(io, root, options)
-}
-
-/// Refuses a store whose collections are there and whose catalog is not: the catalog is made
-/// before the first collection.
-fn refuse_orphans(io: &dyn Io, root: &Path) -> Result<()> {
-    let parent = collections_directory(root);
-    let names = io
-        .list(&parent)
-        .map_err(|error| storage::error("list", &parent, &error))?;
-    if names.iter().any(|name| is_numbered(name)) {
-        return Err(corruption(
-            &Catalog::path(root),
-            0,
-            "the catalog is missing though there are collections: it",
-        ));
-    }
-    Ok(())
-}
-
-/// Whether a folder's name is that of a collection's folder.
-fn is_numbered(name: &str) -> bool {
-    name.len() == 8 && name.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Removes folders of collections that were dropped, or whose creation was cut short, and
-/// snapshots that were.
-fn remove_leftovers(io: &dyn Io, root: &Path, catalog: &Catalog) -> Result<()> {
-    let unnamed = Catalog::path(root).with_extension("new");
-    if io.exists(&unnamed).unwrap_or(false) {
-        io.remove(&unnamed)
-            .map_err(|error| storage::error("remove", &unnamed, &error))?;
-    }
-    let parent = collections_directory(root);
-    let known: Vec<PathBuf> = catalog
-        .collections
-        .values()
-        .map(|entry| directory(root, entry.directory))
-        .collect();
-    for name in io
-        .list(&parent)
-        .map_err(|error| storage::error("list", &parent, &error))?
-    {
-        let path = parent.join(&name);
-        if is_numbered(&name) && !known.contains(&path) {
-            io.remove_directory(&path)
-                .map_err(|error| storage::error("remove", &path, &error))?;
-        }
-    }
-    let snapshots = snapshots_directory(root);
-    if io.exists(&snapshots).unwrap_or(false) {
-        for name in io
-            .list(&snapshots)
-            .map_err(|error| storage::error("list", &snapshots, &error))?
-        {
-            let path = snapshots.join(&name);
-            if name.ends_with(".partial") {
-                io.remove_directory(&path)
-                    .map_err(|error| storage::error("remove", &path, &error))?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Where snapshots go unless told otherwise.
-fn snapshots_directory(root: &Path) -> PathBuf {
-    root.join("snapshots")
 }

@@ -66,15 +66,30 @@ impl Held {
         self.note(io, self.previous_boot);
     }
 
-    /// If it cannot be written the next opening assumes a restart, which is always safe.
+    /// Tells others that they are not let in after all.
+    pub(crate) fn not_shared(&self, io: &dyn Io) {
+        self.write(
+            io,
+            &Holder {
+                shared: false,
+                ..self.holder.clone()
+            },
+        );
+    }
+
     fn note(&mut self, io: &dyn Io, boot: [u8; 16]) {
         self.holder.boot = boot;
-        let Ok(text) = serde_json::to_vec(&self.holder) else {
+        self.write(io, &self.holder);
+    }
+
+    /// If it cannot be written the next opening assumes a restart, which is always safe.
+    fn write(&self, io: &dyn Io, holder: &Holder) {
+        let Ok(text) = serde_json::to_vec(holder) else {
             return;
         };
         let _best_effort = io.open(&self.path).and_then(|file| {
-            file.set_len(0)?;
-            file.write_at(0, &[IoSlice::new(&text)])
+            file.write_at(0, &[IoSlice::new(&text)])?;
+            file.set_len(text.len() as u64)
         });
     }
 }

@@ -16,6 +16,7 @@ mod document;
 mod engine;
 mod filter;
 mod holder;
+mod leftovers;
 mod log;
 mod manifest;
 mod options;

@@ -267,19 +267,48 @@ fn a_lock_has_one_holder_and_names_it() {
 }
 
 #[test]
-fn a_lock_ends_with_its_file() {
+fn a_lock_outlives_its_file() {
     on_every_machine(|io, root| {
         let path = root.join("lock");
         let first = io.lock(&path, b"1").unwrap();
         io.remove(&path).unwrap();
-        let second = io.lock(&path, b"2").unwrap();
-        assert!(matches!(second, LockOutcome::Held { .. }));
+        match io.lock(&path, b"2").unwrap() {
+            LockOutcome::Busy { holder } => assert_eq!(holder, b"", "nobody tells who"),
+            LockOutcome::Held { .. } => panic!("the folder is held"),
+        }
+        assert!(!io.exists(&path).unwrap(), "who loses makes no file");
         drop(first);
-        assert!(matches!(
-            io.lock(&path, b"3").unwrap(),
-            LockOutcome::Busy { .. }
-        ));
+        match io.lock(&path, b"3").unwrap() {
+            LockOutcome::Held { previous, .. } => assert_eq!(previous, b""),
+            LockOutcome::Busy { .. } => panic!("it is free"),
+        }
     });
+}
+
+#[test]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "another program's lock, which knows nothing of this one's rooms"
+)]
+fn who_holds_the_file_alone_holds_the_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lock");
+    // As versions did that knew nothing of the folder's lock.
+    std::fs::write(&path, "earlier").unwrap();
+    let file = std::fs::File::open(&path).unwrap();
+    file.try_lock().unwrap();
+    let io = RealIo::new();
+    for _ in 0..2 {
+        match io.lock(&path, b"later").unwrap() {
+            LockOutcome::Busy { holder } => assert_eq!(holder, b"earlier"),
+            LockOutcome::Held { .. } => panic!("the file is held"),
+        }
+    }
+    drop(file);
+    let held = io.lock(&path, b"later").unwrap();
+    assert!(matches!(held, LockOutcome::Held { .. }));
+    let file = std::fs::File::open(&path).unwrap();
+    assert!(file.try_lock().is_err(), "the file is locked, too");
 }
 
 #[test]

@@ -19,8 +19,8 @@ use harness::{
 use nearfield_engine::io::{Io, SimulatedIo};
 use nearfield_engine::{Engine, Options, doctor_with};
 use nearfield_model::{
-    Compact, DropCollection, Durability, ErrorKind, Flush, ListCollections, RequestId, Result,
-    Snapshot,
+    Batch, Compact, Count, CreateCollection, DropCollection, Durability, ErrorKind, Flush,
+    ListCollections, Metric, RequestId, Result, Snapshot, Upsert,
 };
 
 const ROOT: &str = "/store";
@@ -332,4 +332,27 @@ impl World {
         self.stories.remove(&name);
         Ok(())
     }
+}
+
+#[test]
+fn a_snapshot_after_a_kill_holds_log_files_without_records() {
+    let io = SimulatedIo::new(1);
+    let mut options = Options::default();
+    options.background = false;
+    let open = |io: &SimulatedIo, path: &str| {
+        Engine::open_with(Arc::new(io.clone()), Path::new(path), options.clone()).unwrap()
+    };
+    let engine = open(&io, ROOT);
+    call(&engine, CreateCollection::new("albums", 512, Metric::Dot)).unwrap();
+    // More than the first file is planned to take.
+    let ids: Vec<u64> = (0..1_000).collect();
+    let batch = Batch::from_values(ids, vec![1.0; 512 * 1_000]);
+    call(&engine, Upsert::new("albums", batch)).unwrap();
+    let io = io.kill().unwrap();
+    drop(engine);
+    let engine = open(&io, ROOT);
+    call(&engine, Snapshot::new("albums").destination("/copy")).unwrap();
+    let copy = open(&io, "/copy");
+    let counted = call(&copy, Count::new("albums")).unwrap();
+    assert_eq!(counted.count, 1_000);
 }

@@ -8,7 +8,7 @@
 
 use std::io;
 
-use nearfield_model::{Error, Request};
+use nearfield_model::{Error, Request, Response};
 use nearfield_shm::codec::{
     Fault, Gather, Place, Raw, Scratch, Source, decode_request, decode_response, encode_request,
     encode_response,
@@ -34,8 +34,18 @@ fn split(bytes: &[u8]) -> Option<(u8, Source<Pieces<'_>>)> {
     Some((*code % 16, source))
 }
 
-fn nowhere(_: Place, _: &mut Vec<f32>) -> Result<(), Error> {
-    Err(Error::invalid("there is no other place"))
+/// Components in the memory that a frame may point to.
+const ELSEWHERE: u64 = 64;
+
+/// Fetches components as an owner does: from memory of which it knows the length.
+fn fetch(place: Place, to: &mut Vec<f32>) -> Result<(), Error> {
+    let end = (place.offset / 4).checked_add(place.count);
+    if !place.offset.is_multiple_of(4) || end.is_none_or(|end| end > ELSEWHERE) {
+        return Err(Error::invalid("there is no such place"));
+    }
+    to.clear();
+    to.extend((0..place.count).map(|component| component as f32));
+    Ok(())
 }
 
 fn written(request: &Request<'_>) -> Option<(u8, Vec<u8>)> {
@@ -51,7 +61,7 @@ pub(crate) fn shm_request(bytes: &[u8]) {
         return;
     };
     let mut scratch = Scratch::default();
-    let request = match decode_request(code, &mut source, &mut scratch, &mut nowhere) {
+    let request = match decode_request(code, &mut source, &mut scratch, &mut fetch) {
         Ok(request) => request,
         Err(Fault::Malformed(_)) => return,
         Err(Fault::Lost(error)) => panic!("{error}"),
@@ -62,21 +72,27 @@ pub(crate) fn shm_request(bytes: &[u8]) {
     let (code, once) = written(&request).expect("it was read");
     let mut scratch = Scratch::default();
     let mut source = Source::of(&once);
-    let again = decode_request(code, &mut source, &mut scratch, &mut nowhere);
+    let again = decode_request(code, &mut source, &mut scratch, &mut fetch);
     let (_, twice) = written(&again.expect("it was written")).expect("it was read");
     assert_eq!(once, twice);
 }
 
-/// A response that is read is written.
+/// A response that is read is written, and read back the same.
 pub(crate) fn shm_response(bytes: &[u8]) {
     let Some((code, mut source)) = split(bytes) else {
         return;
     };
-    match decode_response(code, &mut source) {
-        Ok(response) => {
-            encode_response(&response, &mut Gather::default()).expect("it was read");
-        }
-        Err(Fault::Malformed(_)) => {}
+    let response = match decode_response(code, &mut source) {
+        Ok(response) => response,
+        Err(Fault::Malformed(_)) => return,
         Err(Fault::Lost(error)) => panic!("{error}"),
-    }
+    };
+    let written = |response: &Response| {
+        let mut gather = Gather::default();
+        encode_response(response, &mut gather).expect("it was read");
+        gather.to_vec()
+    };
+    let once = written(&response);
+    let again = decode_response(code, &mut Source::of(&once)).expect("it was written");
+    assert_eq!(once, written(&again));
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{deny, mojo, programs, python, run, tidy};
+use crate::{deny, isolation, mojo, programs, python, run, tidy};
 
 /// One step of `cargo xtask test`. What it returns is a note for the summary.
 pub(crate) struct Step {
@@ -37,6 +37,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "test",
         about: "unit, integration and documentation tests of the workspace",
         run: tests,
+    },
+    Step {
+        name: "isolation",
+        about: "other users, containers and read-only folders share a path, where this machine permits it",
+        run: isolation::step,
     },
     Step {
         name: "mojo",
@@ -119,7 +124,7 @@ impl std::fmt::Display for Outcome {
             Err(reason) => ("FAILED", reason),
         };
         let line = format!(
-            "{:<8} {verdict:<6} {seconds:>7.1} s  {note}",
+            "{:<9} {verdict:<6} {seconds:>7.1} s  {note}",
             self.step.name
         );
         f.write_str(line.trim_end())
@@ -175,14 +180,15 @@ fn doc() -> Result<String, String> {
 
 /// The sum of the `test result:` lines.
 #[derive(Default, Debug, PartialEq)]
-struct Count {
+pub(crate) struct Count {
     passed: u64,
     failed: u64,
     ignored: u64,
 }
 
 impl Count {
-    fn add(&mut self, line: &str) {
+    /// Adds what a line tells.
+    pub(crate) fn add(&mut self, line: &str) {
         let Some(result) = line.strip_prefix("test result: ") else {
             return;
         };

@@ -24,7 +24,12 @@ pub(crate) struct Process {
 impl Process {
     /// Runs the test `child` of this program in a process of its own.
     pub(crate) fn start(store: &Path, words: &str) -> Process {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        Process::by(Command::new(std::env::current_exe().unwrap()), store, words)
+    }
+
+    /// The same by a command that is this program, or runs what is appended to it.
+    pub(crate) fn by(mut command: Command, store: &Path, words: &str) -> Process {
+        let mut child = command
             .args(["child", "--exact", "--nocapture", "--test-threads=1"])
             .env(STORE, store)
             .env(WORDS, words)

@@ -4,6 +4,7 @@ use std::io::IoSlice;
 use std::path::Path;
 
 use nearfield_model::{Context, Result};
+use serde::{Deserialize, Serialize};
 
 use super::Collection;
 use crate::io::{File, Io};
@@ -15,7 +16,7 @@ use crate::storage;
 const COPY_STEP_BYTES: usize = 1 << 20;
 
 /// What a copy holds.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Copied {
     pub(crate) sequence: u64,
     pub(crate) count: u64,

@@ -1,5 +1,5 @@
 //! A machine whose files live in RAM and go with it, for `:memory:` stores.
-use super::tree::{Tree, content_of};
+use super::tree::Tree;
 use super::{File, Io, LockOutcome, RealIo};
 use std::io::{ErrorKind, IoSlice, Result};
 use std::path::Path;
@@ -80,16 +80,14 @@ impl Io for MemoryIo {
 
     fn lock(&self, path: &Path, holder: &[u8]) -> Result<LockOutcome> {
         let mut tree = self.tree();
-        if let Err(error) = tree.create(path)
-            && error.kind() != ErrorKind::AlreadyExists
-        {
-            return Err(error);
-        }
-        let (number, content) = tree.file(path)?;
-        let lock = tree.try_lock(number);
-        let previous = content_of(&content)?;
-        let Some(lock) = lock else {
-            return Ok(LockOutcome::Busy { holder: previous });
+        let Some(lock) = tree.try_lock(path)? else {
+            let holder = tree.holder(path)?;
+            return Ok(LockOutcome::Busy { holder });
+        };
+        let previous = tree.holder(path)?;
+        let content = match tree.create(path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => tree.file(path)?.1,
+            created => created?.2,
         };
         content.write_at(0, &[IoSlice::new(holder)])?;
         content.set_len(holder.len() as u64)?;

@@ -67,9 +67,10 @@ pub trait Io: Send + Sync + Debug {
     /// Makes the names in a directory durable.
     fn sync_directory(&self, path: &Path) -> Result<()>;
 
-    /// Tries to take the exclusive lock that the file `path` stands for, making the file if
-    /// needed. The winner's `holder` bytes become the file's content, for the others to read.
-    /// They are not synced.
+    /// Tries to take the exclusive lock that the file `path` stands for. It is on the file's
+    /// directory as well, so that it holds though the file be removed. The winner's `holder` bytes
+    /// become the content of the file, which is made if needed, for the others to read. They are
+    /// not synced.
     fn lock(&self, path: &Path, holder: &[u8]) -> Result<LockOutcome>;
 
     /// Time since some fixed moment; never runs backwards.
@@ -148,6 +149,7 @@ pub enum LockOutcome {
     Busy {
         /// What the holder wrote. For the moment between taking the lock and writing, it is
         /// what the holder before wrote, or nothing: who cannot make sense of it asks again.
+        /// Nothing, too, if the file was removed.
         holder: Vec<u8>,
     },
 }

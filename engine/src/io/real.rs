@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Told the descriptor of a lock file before the lock is taken; what it gives back lives as
-/// long as the descriptor is open.
+/// Told each descriptor before a lock is taken on it; what it gives back lives as long as the
+/// descriptor is open.
 pub type LockWatch = fn(BorrowedFd<'_>) -> Box<dyn Any + Send + Sync>;
 
 /// Files on disk, the system's clock and its randomness.
@@ -40,6 +40,19 @@ impl RealIo {
             .take(bytes_max)
             .read_to_end(&mut bytes)?;
         Ok(bytes)
+    }
+
+    /// A file or folder, locked; nothing if somebody else has its lock.
+    fn try_lock(&self, file: fs::File) -> Result<Option<Locked>> {
+        let locked = Locked {
+            _watch: self.lock_watch.map(|watch| watch(file.as_fd())),
+            file,
+        };
+        match locked.file.try_lock() {
+            Ok(()) => Ok(Some(locked)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
     /// The machine, and whom to tell of locks: a forked child shares them, so somebody has to
@@ -111,32 +124,30 @@ impl Io for RealIo {
     }
 
     fn lock(&self, path: &Path, holder: &[u8]) -> Result<LockOutcome> {
+        // The folder's lock is what decides, as it cannot be removed while the store is there. It
+        // is no lock of ours where the file system has none for folders.
+        let folder = match self.try_lock(fs::File::open(parent_of(path))?) {
+            Ok(None) => return busy(path),
+            folder => folder.ok().flatten(),
+        };
         loop {
-            let mut file = read_write().create(true).truncate(false).open(path)?;
-            let watch = self.lock_watch.map(|watch| watch(file.as_fd()));
-            let mut content = Vec::new();
-            match file.try_lock() {
-                Err(TryLockError::Error(error)) => return Err(error),
-                Err(TryLockError::WouldBlock) => {
-                    file.read_to_end(&mut content)?;
-                    return Ok(LockOutcome::Busy { holder: content });
-                }
-                // Somebody may have removed the file between our opening and locking it.
-                Ok(()) if !is_at(&file, path)? => {}
-                Ok(()) => {
-                    file.read_to_end(&mut content)?;
-                    file.write_all_at(holder, 0)?;
-                    file.set_len(holder.len() as u64)?;
-                    let lock = Box::new(RealLock {
-                        _watch: watch,
-                        _file: file,
-                    });
-                    return Ok(LockOutcome::Held {
-                        lock,
-                        previous: content,
-                    });
-                }
+            let file = read_write().create(true).truncate(false).open(path)?;
+            let Some(mut file) = self.try_lock(file)? else {
+                return busy(path);
+            };
+            // Somebody may have removed the file between our opening and locking it.
+            if !is_at(&file.file, path)? {
+                continue;
             }
+            let mut previous = Vec::new();
+            file.file.read_to_end(&mut previous)?;
+            file.file.write_all_at(holder, 0)?;
+            file.file.set_len(holder.len() as u64)?;
+            let lock = Box::new(RealLock {
+                _file: file,
+                _folder: folder,
+            });
+            return Ok(LockOutcome::Held { lock, previous });
         }
     }
 
@@ -166,16 +177,36 @@ impl Io for RealIo {
     }
 }
 
-/// An open, locked file. It is released by closing, never by unlocking: in a forked child, which
-/// shares the lock, unlocking would take it from the parent, whereas closing leaves it there.
+/// The locks on a file and its folder. The folder's goes last, so that who gets it finds the file
+/// free.
 #[derive(Debug)]
 struct RealLock {
+    _file: Locked,
+    _folder: Option<Locked>,
+}
+
+/// An open, locked file or folder. It is released by closing, never by unlocking: in a forked
+/// child, which shares the lock, unlocking would take it from the parent, whereas closing leaves
+/// it there.
+#[derive(Debug)]
+struct Locked {
     /// Goes first: whoever watches must not close another file that gets the same number.
     _watch: Option<Box<dyn Any + Send + Sync>>,
-    _file: fs::File,
+    file: fs::File,
 }
 
 impl Lock for RealLock {}
+
+/// Somebody has the lock, as the file tells if it is there.
+fn busy(path: &Path) -> Result<LockOutcome> {
+    match fs::read(path) {
+        Ok(holder) => Ok(LockOutcome::Busy { holder }),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Ok(LockOutcome::Busy { holder: Vec::new() })
+        }
+        Err(error) => Err(error),
+    }
+}
 
 fn read_write() -> OpenOptions {
     let mut options = OpenOptions::new();

@@ -14,7 +14,7 @@ mod random;
 
 use super::descriptor::Descriptor;
 use super::settled::Settled;
-use super::tree::{Number, content_of};
+use super::tree::Number;
 use super::{File, Io, LockOutcome, Map};
 use disk::Disk;
 use fate::Fate;
@@ -278,17 +278,17 @@ impl Io for SimulatedIo {
     fn lock(&self, path: &Path, holder: &[u8]) -> Result<LockOutcome> {
         let mut disk = self.disk();
         disk.operate()?;
+        let Some(lock) = disk.tree.try_lock(path)? else {
+            let holder = disk.tree.holder(path)?;
+            return Ok(LockOutcome::Busy { holder });
+        };
+        let previous = disk.tree.holder(path)?;
         if let Err(error) = self.create_in(&mut disk, path)
             && error.kind() != ErrorKind::AlreadyExists
         {
             return Err(error);
         }
         let (number, content) = disk.tree.file(path)?;
-        let lock = disk.tree.try_lock(number);
-        let previous = content_of(&content)?;
-        let Some(lock) = lock else {
-            return Ok(LockOutcome::Busy { holder: previous });
-        };
         disk.write(number, &content, 0, holder)?;
         disk.set_len(number, &content, holder.len() as u64)?;
         Ok(LockOutcome::Held { lock, previous })

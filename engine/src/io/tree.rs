@@ -21,6 +21,8 @@ pub(super) type Names = BTreeMap<String, Number>;
 #[derive(Debug)]
 pub(super) struct Tree {
     nodes: BTreeMap<Number, Node>,
+    /// The directories that are locked: each is alive while somebody holds its lock.
+    locks: BTreeMap<Number, Weak<Token>>,
     next: Number,
 }
 
@@ -29,23 +31,8 @@ pub(super) struct Tree {
 pub(super) enum Node {
     /// A directory and the names in it.
     Directory(Names),
-    /// A file, and the lock that it may stand for.
-    File {
-        /// Its content.
-        content: Arc<Descriptor>,
-        /// Alive while somebody holds the lock.
-        lock: Weak<Token>,
-    },
-}
-
-impl Node {
-    /// A file that is not locked.
-    pub(super) fn file(content: Arc<Descriptor>) -> Node {
-        Node::File {
-            content,
-            lock: Weak::new(),
-        }
-    }
+    /// A file's content.
+    File(Arc<Descriptor>),
 }
 
 /// A name in a directory.
@@ -68,7 +55,11 @@ impl Tree {
 
     /// A tree of these nodes, of which the numbers below `next` are taken.
     pub(super) fn from_nodes(nodes: BTreeMap<Number, Node>, next: Number) -> Tree {
-        Tree { nodes, next }
+        Tree {
+            nodes,
+            locks: BTreeMap::new(),
+            next,
+        }
     }
 
     /// All nodes.
@@ -96,7 +87,7 @@ impl Tree {
     pub(super) fn file(&self, path: &Path) -> Result<(Number, Arc<Descriptor>)> {
         let number = self.find(path)?;
         match self.nodes.get(&number) {
-            Some(Node::File { content, .. }) => Ok((number, Arc::clone(content))),
+            Some(Node::File(content)) => Ok((number, Arc::clone(content))),
             _ => Err(ErrorKind::IsADirectory.into()),
         }
     }
@@ -131,7 +122,7 @@ impl Tree {
             return Err(ErrorKind::AlreadyExists.into());
         }
         let content = Arc::new(Descriptor::anonymous()?);
-        let number = self.add(&place, Node::file(Arc::clone(&content)))?;
+        let number = self.add(&place, Node::File(Arc::clone(&content)))?;
         Ok((place, number, content))
     }
 
@@ -228,15 +219,24 @@ impl Tree {
         Ok(())
     }
 
-    /// Takes the lock that file `number` stands for, if it is free.
-    pub(super) fn try_lock(&mut self, number: Number) -> Option<Box<dyn Lock>> {
-        match self.nodes.get_mut(&number) {
-            Some(Node::File { lock, .. }) if lock.strong_count() == 0 => {
-                let token = Arc::new(Token);
-                *lock = Arc::downgrade(&token);
-                Some(Box::new(Held { _token: token }))
-            }
-            _ => None,
+    /// Takes the lock that the file at `path` stands for, if it is free: that of its directory.
+    pub(super) fn try_lock(&mut self, path: &Path) -> Result<Option<Box<dyn Lock>>> {
+        let directory = self.place(path)?.directory;
+        let lock = self.locks.entry(directory).or_default();
+        if lock.strong_count() > 0 {
+            return Ok(None);
+        }
+        let token = Arc::new(Token);
+        *lock = Arc::downgrade(&token);
+        Ok(Some(Box::new(Held { _token: token })))
+    }
+
+    /// What the file at `path` says of who holds its lock; nothing if it is not there.
+    pub(super) fn holder(&self, path: &Path) -> Result<Vec<u8>> {
+        match self.file(path) {
+            Ok((_, content)) => content_of(&content),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
         }
     }
 
@@ -277,7 +277,7 @@ impl Tree {
 }
 
 /// All bytes of a file.
-pub(super) fn content_of(file: &Descriptor) -> Result<Vec<u8>> {
+fn content_of(file: &Descriptor) -> Result<Vec<u8>> {
     let mut content = vec![0; file.len()? as usize];
     file.read_at(0, &mut content)?;
     Ok(content)
@@ -285,7 +285,7 @@ pub(super) fn content_of(file: &Descriptor) -> Result<Vec<u8>> {
 
 /// Stands for a held lock while it lives.
 #[derive(Debug)]
-pub(super) struct Token;
+struct Token;
 
 #[derive(Debug)]
 struct Held {

@@ -4,7 +4,7 @@
     reason = "views lines as the floats that they are made of"
 )]
 use super::Line;
-use memmap2::{Advice, MmapMut};
+use memmap2::MmapMut;
 use std::ops::{Deref, DerefMut};
 
 /// Larger slices are mapped, so that the system has their memory back once they are gone, and on
@@ -40,7 +40,7 @@ impl Floats {
             && let Ok(mapped) = MmapMut::map_anon(bytes)
         {
             #[cfg(target_os = "linux")]
-            let _only_a_hint = mapped.advise(Advice::HugePage);
+            let _only_a_hint = mapped.advise(memmap2::Advice::HugePage);
             let memory = Memory::Mapped(mapped);
             return Self { memory, length };
         }

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use bytemuck::Pod;
-use memmap2::{Advice, MmapMut};
+use memmap2::MmapMut;
 
 /// Smaller allocations have no use of large pages; larger ones are mapped, so that the system has
 /// their memory back once they are gone.
@@ -30,7 +30,7 @@ impl<T: Pod> Huge<T> {
             && let Ok(memory) = MmapMut::map_anon(bytes)
         {
             #[cfg(target_os = "linux")]
-            let _only_a_hint = memory.advise(Advice::HugePage);
+            let _only_a_hint = memory.advise(memmap2::Advice::HugePage);
             return Huge(Memory::Mapped(memory), PhantomData);
         }
         let words = vec![0; bytes.div_ceil(8)].into_boxed_slice();

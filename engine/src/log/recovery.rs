@@ -213,10 +213,10 @@ impl Search<'_> {
             if length < position {
                 return Err(corruption(path, length, "the end of the file"));
             }
-            file.settle(position)?;
         } else if !self.follows(&header) {
             return Ok(Ending::Fault(0));
         }
+        file.settle(position)?;
         let relaxed = header.generation > 0 || self.after_compacted(number);
         replay.opened(&file)?;
         self.files.push(file.clone());

@@ -3,11 +3,16 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use nearfield_model::{Error, ErrorKind, Result};
+
+use crate::handshake::TIMEOUT;
+use crate::platform::prepare;
+use crate::time::after;
 
 /// Bytes of a path in an address, at most; the shortest of the platforms'.
 const ADDRESS_BYTES_MAX: usize = 103;
@@ -80,26 +85,100 @@ pub(crate) fn listen(socket: &Path, group: bool) -> Result<UnixListener> {
     })
 }
 
-/// Connects to whoever listens at a path.
+/// Connects to whoever listens at a path, as [`connect_by`], within the time of a handshake.
+pub(crate) fn connect(socket: &Path) -> Result<UnixStream> {
+    connect_by(socket, after(TIMEOUT))
+}
+
+/// Connects to whoever listens at a path. One who takes no connections is waited for until `until`.
 ///
 /// # Errors
-/// `Unavailable` if nobody does, `Forbidden` if the file does not allow it.
-pub(crate) fn connect(socket: &Path) -> Result<UnixStream> {
+/// `Unavailable` if nobody does, or takes no connection in time; `Forbidden` if the file does not
+/// allow it.
+pub(crate) fn connect_by(socket: &Path, until: Instant) -> Result<UnixStream> {
     Address::of(socket)
-        .and_then(|address| UnixStream::connect(&address.path))
+        .and_then(|address| reach(&address.path, until))
+        .and_then(|stream| prepare(&stream).map(|()| stream))
         .map_err(|error| {
-            let socket = socket.display();
             match error.kind() {
-                io::ErrorKind::PermissionDenied => Error::new(
-                    ErrorKind::Forbidden,
-                    format!("{socket}: this user may not connect to the store's owner: {error}"),
+                io::ErrorKind::WouldBlock => Error::new(
+                    ErrorKind::Unavailable,
+                    format!(
+                        "{}: who listens here takes no more connections: that process is \
+                         stopped, or has much to do; wait and try again, let it go on (`kill -CONT`), \
+                         or end it",
+                        socket.display()
+                    ),
                 ),
+                io::ErrorKind::PermissionDenied => not_let_in(socket, &error),
                 _ => Error::new(
                     ErrorKind::Unavailable,
-                    format!("{socket}: no process answers here: {error}"),
+                    format!("{}: no process answers here: {error}", socket.display()),
                 ),
             }
         })
+}
+
+/// What the file of a socket tells about those who may not connect.
+fn not_let_in(socket: &Path, error: &io::Error) -> Error {
+    let own = rustix::process::geteuid().as_raw();
+    let whose = fs::symlink_metadata(socket).map(|found| {
+        let with = match found.mode() & 0o060 {
+            0 => "with nobody else".to_owned(),
+            _ => format!("with group {} alone", found.gid()),
+        };
+        format!(
+            "this process runs as user {own}, and the store's owner as user {}, who shares it {with}; \
+             run both as one user, or let the owner share with a group of this one \
+             (`share_with_group`, `nearfield serve --share-group`)",
+            found.uid()
+        )
+    });
+    let whose = whose.unwrap_or_else(|_| {
+        format!(
+            "user {own} may not look into this folder; give it the right to, or use another user"
+        )
+    });
+    Error::new(
+        ErrorKind::Forbidden,
+        format!("{}: {error}: {whose}", socket.display()),
+    )
+}
+
+/// Connects; `WouldBlock` if as many as may wait for the listener did so all the time.
+#[cfg(target_os = "linux")]
+fn reach(path: &Path, until: Instant) -> io::Result<UnixStream> {
+    use rustix::io::Errno;
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
+    use std::time::Duration;
+
+    /// Pauses between two tries, from the first to the longest.
+    const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(20)];
+
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let address = SocketAddrUnix::new(path)?;
+    let mut pause = PAUSES[0];
+    loop {
+        match rustix::net::connect(&socket, &address) {
+            Ok(()) => break,
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) if Instant::now() + pause < until => {
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(PAUSES[1]);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
+/// Connects. Elsewhere nobody waits for a listener: where too many would, one is refused at once.
+#[cfg(not(target_os = "linux"))]
+fn reach(path: &Path, _: Instant) -> io::Result<UnixStream> {
+    UnixStream::connect(path)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd as _};
 
 /// The number of the process, 0 if it is not to be seen from here, and its user.
+#[cfg(target_os = "linux")]
 pub(crate) fn of(socket: impl AsFd) -> io::Result<(i32, u32)> {
     let mut credentials = libc::ucred {
         pid: 0,
@@ -34,13 +35,28 @@ pub(crate) fn of(socket: impl AsFd) -> io::Result<(i32, u32)> {
     }
 }
 
+/// No number of the process, 0, and its user.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn of(socket: impl AsFd) -> io::Result<(i32, u32)> {
+    let (mut user, mut group) = (0, 0);
+    // SAFETY: the system writes the two numbers, or fails.
+    let failed =
+        unsafe { libc::getpeereid(socket.as_fd().as_raw_fd(), &raw mut user, &raw mut group) };
+    match failed {
+        0 => Ok((0, user)),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
     fn the_other_end_of_a_pair_is_this_process() {
         let (one, _other) = std::os::unix::net::UnixStream::pair().unwrap();
         let (pid, uid) = super::of(&one).unwrap();
-        assert_eq!(pid, i32::try_from(std::process::id()).unwrap());
+        if cfg!(target_os = "linux") {
+            assert_eq!(pid, i32::try_from(std::process::id()).unwrap());
+        }
         assert_eq!(uid, rustix::process::geteuid().as_raw());
     }
 }

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use nearfield_model::{Error, ErrorKind, Result, codec};
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags,
+    RecvAncillaryBuffer, RecvAncillaryMessage, SendAncillaryBuffer, SendAncillaryMessage,
 };
+
+use crate::platform::{CLOSE_ON_RUN, NO_SIGNAL, close_on_run};
 
 /// How the first words begin, in every version.
 const MAGIC: [u8; 8] = *b"nearfld\0";
@@ -123,12 +124,7 @@ fn send(socket: impl AsFd, words: &[u8], memory: Option<BorrowedFd<'_>>) -> io::
     if !descriptors.is_empty() {
         control.push(SendAncillaryMessage::ScmRights(descriptors));
     }
-    let sent = rustix::net::sendmsg(
-        socket,
-        &[IoSlice::new(&bytes)],
-        &mut control,
-        SendFlags::NOSIGNAL,
-    )?;
+    let sent = rustix::net::sendmsg(socket, &[IoSlice::new(&bytes)], &mut control, NO_SIGNAL)?;
     // A fresh socket takes a few hundred bytes at once.
     if sent == bytes.len() {
         Ok(())
@@ -181,7 +177,7 @@ fn fill(
             socket,
             &mut [IoSliceMut::new(to)],
             &mut control,
-            RecvFlags::CMSG_CLOEXEC,
+            CLOSE_ON_RUN,
         );
         let count = match received {
             Ok(message) => message.bytes,
@@ -190,7 +186,10 @@ fn fill(
         };
         for message in control.drain() {
             if let RecvAncillaryMessage::ScmRights(received) = message {
-                descriptors.extend(received);
+                for descriptor in received {
+                    close_on_run(&descriptor).map_err(|error| silent(&error))?;
+                    descriptors.push(descriptor);
+                }
             }
         }
         if count == 0 {
@@ -210,7 +209,11 @@ fn fill(
 
 fn silent(error: &io::Error) -> Error {
     let what = match error.kind() {
-        io::ErrorKind::WouldBlock => "it does not answer".to_owned(),
+        io::ErrorKind::WouldBlock => {
+            "it does not answer, as it is stopped, or has much to do; let it go on (`kill -CONT`), or \
+             end it"
+                .to_owned()
+        }
         io::ErrorKind::UnexpectedEof => "it hung up".to_owned(),
         _ => error.to_string(),
     };

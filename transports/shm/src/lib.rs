@@ -19,16 +19,18 @@ pub mod server;
 mod address;
 #[cfg(target_os = "linux")]
 mod allocator;
-#[cfg(target_os = "linux")]
 mod credentials;
 mod descriptor;
 mod frame;
+#[cfg(all(test, target_os = "linux"))]
+mod handing_over;
 mod handshake;
 #[cfg(all(test, target_os = "linux"))]
 mod interleavings;
 #[cfg(target_os = "linux")]
 mod layout;
 mod peer;
+mod platform;
 #[cfg(target_os = "linux")]
 mod region;
 #[cfg(target_os = "linux")]

@@ -3,14 +3,16 @@
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nearfield_model::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
 use crate::address;
 use crate::handshake::{self, Hello, Mode};
+use crate::platform::NO_SIGNAL;
 use crate::server::GuestReport;
+use crate::time::after;
 
 /// Bytes of an answer, at most.
 const BYTES_MAX: u64 = 16 << 20;
@@ -27,9 +29,11 @@ pub fn guests(socket: &Path, timeout: Duration) -> Result<Vec<GuestReport>> {
             format!("the owner of the store does not say who its guests are: {error}"),
         )
     };
-    let stream = address::connect(socket)?;
+    let until = after(timeout);
+    let stream = address::connect_by(socket, until)?;
     // A socket takes no timeout of nothing.
-    let timeout = Some(timeout.max(Duration::from_millis(1)));
+    let left = until.saturating_duration_since(Instant::now());
+    let timeout = Some(left.max(Duration::from_millis(1)));
     stream.set_read_timeout(timeout).map_err(away)?;
     stream.set_write_timeout(timeout).map_err(away)?;
     let hello = Hello {
@@ -94,11 +98,7 @@ struct Socket<'s>(BorrowedFd<'s>);
 
 impl io::Write for Socket<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::net::send(
-            self.0,
-            bytes,
-            rustix::net::SendFlags::NOSIGNAL,
-        )?)
+        Ok(rustix::net::send(self.0, bytes, NO_SIGNAL)?)
     }
 
     fn flush(&mut self) -> io::Result<()> {

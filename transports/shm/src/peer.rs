@@ -71,7 +71,6 @@ impl Peer {
     }
 }
 
-#[cfg(target_os = "linux")]
 fn credentials(socket: impl AsFd) -> std::io::Result<Peer> {
     let (pid, uid) = crate::credentials::of(socket)?;
     Ok(Peer {
@@ -88,15 +87,6 @@ fn end_of(pid: u32) -> Option<Descriptor> {
     pidfd_open(pid, PidfdFlags::empty())
         .ok()
         .map(Descriptor::new)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn credentials(_: impl AsFd) -> std::io::Result<Peer> {
-    // Nobody but this user gets past the mode of the socket's file.
-    Ok(Peer {
-        pid: None,
-        uid: rustix::process::geteuid().as_raw(),
-    })
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -11,36 +11,27 @@
     reason = "memory is mapped, and copied while others may write to it"
 )]
 
-use std::ffi::c_void;
+#[cfg(not(miri))]
+mod mapping;
+#[cfg(miri)]
+#[path = "region/stand_in.rs"]
+mod mapping;
+
 use std::fmt;
-use std::os::fd::{AsFd, OwnedFd};
-use std::ptr::{self, NonNull};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use nearfield_model::{Error, ErrorKind, Result};
-use rustix::fs::{MemfdFlags, SealFlags};
-use rustix::mm::{Advice, MapFlags, ProtFlags};
-use rustix::thread::futex;
+use nearfield_model::Result;
 
-use crate::fork::generation;
+use self::mapping::Mapping;
 use crate::layout::{OWNER_BYTES, REGION_BYTES};
 use crate::ring::Words;
-use crate::time::timespec;
 
-/// What the memory has to be sealed against.
-const SEALS: SealFlags = SealFlags::SHRINK
-    .union(SealFlags::GROW)
-    .union(SealFlags::SEAL);
-/// The file system that such memory lives in, when its pages are of the usual size. Large pages
-/// come from a pool, and touching one that the pool does not have kills the process.
-const TMPFS_MAGIC: u64 = 0x0102_1994;
-
-/// A mapping of shared memory.
+/// Shared memory, as this process sees it.
 pub(crate) struct Region {
-    start: NonNull<u8>,
-    generation: u64,
+    mapping: Mapping,
 }
 
 // SAFETY: the mapping belongs to no thread, and all access is atomic, or a copy that takes into account
@@ -52,12 +43,8 @@ unsafe impl Sync for Region {}
 impl Region {
     /// Makes memory, seals it and maps it.
     pub(crate) fn make() -> std::io::Result<(Region, OwnedFd)> {
-        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let memory = rustix::fs::memfd_create(c"nearfield", flags)?;
-        rustix::fs::ftruncate(&memory, REGION_BYTES as u64)?;
-        rustix::fs::fcntl_add_seals(&memory, SEALS)?;
-        let region = Region::map(&memory, REGION_BYTES)?;
-        Ok((region, memory))
+        let (mapping, memory) = Mapping::make()?;
+        Ok((Region { mapping }, memory))
     }
 
     /// Maps memory that came from elsewhere, after a look at what it is.
@@ -65,62 +52,12 @@ impl Region {
     /// # Errors
     /// `InvalidArgument` if it could be shortened, is of another size, or is something else.
     pub(crate) fn open(memory: &OwnedFd) -> Result<Region> {
-        let refused = |what: &str| Error::invalid(format!("the shared memory is refused: {what}"));
-        // The seals first: without them the size may change after it was looked at.
-        let seals = rustix::fs::fcntl_get_seals(memory).map_err(|_| refused("it has no seals"))?;
-        if !seals.contains(SEALS) {
-            return Err(refused("it is not sealed"));
-        }
-        let kind = rustix::fs::fstatfs(memory).map_err(|_| refused("it cannot be looked at"))?;
-        if u64::try_from(kind.f_type) != Ok(TMPFS_MAGIC) {
-            return Err(refused("its pages are not of the usual kind"));
-        }
-        let found = rustix::fs::fstat(memory).map_err(|_| refused("it cannot be looked at"))?;
-        if u64::try_from(found.st_size) != Ok(REGION_BYTES as u64) {
-            return Err(refused("it is of another size"));
-        }
-        Region::map(memory, OWNER_BYTES).map_err(|error| {
-            let what = format!("the shared memory cannot be mapped: {error}");
-            Error::new(ErrorKind::OutOfMemory, what)
-        })
-    }
-
-    /// Maps all of it, the first `writable` bytes for writing too.
-    fn map(memory: impl AsFd, writable: usize) -> std::io::Result<Region> {
-        // SAFETY: a new mapping at an address that the kernel chooses replaces nothing.
-        let start = unsafe {
-            rustix::mm::mmap(
-                ptr::null_mut(),
-                REGION_BYTES,
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::SHARED,
-                memory,
-                0,
-            )?
-        };
-        let start = NonNull::new(start.cast::<u8>()).ok_or(std::io::ErrorKind::OutOfMemory)?;
-        let region = Region {
-            start,
-            generation: generation(),
-        };
-        // SAFETY: the range is the mapping that was just made, of which nothing is used yet.
-        unsafe {
-            if writable < REGION_BYTES {
-                let rest = start.as_ptr().add(writable).cast::<c_void>();
-                rustix::mm::mprotect(
-                    rest,
-                    REGION_BYTES - writable,
-                    rustix::mm::MprotectFlags::READ,
-                )?;
-            }
-            rustix::mm::madvise(start.as_ptr().cast(), REGION_BYTES, Advice::LinuxDontFork)?;
-        }
-        Ok(region)
+        Mapping::open(memory).map(|mapping| Region { mapping })
     }
 
     /// Whether the mapping is in this process: a forked child has none.
     pub(crate) fn is_ours(&self) -> bool {
-        self.generation == generation()
+        self.mapping.is_ours()
     }
 
     /// The bytes from `at` on, if there are so many.
@@ -130,7 +67,7 @@ impl Region {
             return None;
         }
         // SAFETY: within the mapping, which lives as long as this.
-        Some(unsafe { self.start.as_ptr().add(at) })
+        Some(unsafe { self.mapping.start().add(at) })
     }
 
     /// Copies bytes out of the memory; false if they are not all in it.
@@ -138,8 +75,8 @@ impl Region {
         let Some(from) = self.bytes(at, to.len()) else {
             return false;
         };
-        // SAFETY: `from` has that many bytes, `to` is private, and the copy allows for writers.
-        unsafe { copy(from, to.as_mut_ptr(), to.len()) };
+        // SAFETY: `from` has that many bytes in the mapping.
+        unsafe { copy_out(from, to) };
         true
     }
 
@@ -148,8 +85,8 @@ impl Region {
         let Some(to) = self.bytes(at, from.len()) else {
             return false;
         };
-        // SAFETY: `to` has that many bytes, and the copy allows for others that touch them.
-        unsafe { copy(from.as_ptr(), to, from.len()) };
+        // SAFETY: `to` has that many bytes in the mapping.
+        unsafe { copy_in(from, to) };
         true
     }
 
@@ -187,29 +124,17 @@ impl Region {
             return;
         };
         let length = length / page * page;
-        if let Some(start) = self.bytes(first, length).filter(|_| length > 0) {
-            // SAFETY: the range is within the mapping, and its holder says that nobody needs it. Where
-            // the kernel refuses, the pages stay.
-            let _kept = unsafe { rustix::mm::madvise(start.cast(), length, Advice::LinuxRemove) };
+        if length > 0 && self.bytes(first, length).is_some() {
+            self.mapping.forget(first, length);
         }
     }
 
     /// Where values lie in this memory, if all of them do.
     pub(crate) fn place_of(&self, values: &[f32]) -> Option<usize> {
-        let start = self.start.as_ptr().addr();
+        let start = self.mapping.start().addr();
         let at = values.as_ptr().addr().checked_sub(start)?;
         let inside = at.checked_add(size_of_val(values))? <= REGION_BYTES;
         (inside && self.is_ours()).then_some(at)
-    }
-}
-
-impl Drop for Region {
-    fn drop(&mut self) {
-        if self.is_ours() {
-            // SAFETY: the mapping was made by `map` and nothing of it is used after this; a forked
-            // child has none. Where the kernel refuses, it stays.
-            let _kept = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), REGION_BYTES) };
-        }
     }
 }
 
@@ -249,20 +174,13 @@ impl Words for Region {
 
     fn sleep(&self, at: usize, expected: u32, timeout: Option<Duration>) {
         if let Some(word) = self.word(at) {
-            // Whoever slept looks again, however it ended.
-            let _ = futex::wait(
-                word,
-                futex::Flags::empty(),
-                expected,
-                timeout.map(timespec).as_ref(),
-            );
+            mapping::sleep(word, expected, timeout);
         }
     }
 
     fn wake(&self, at: usize, count: u32) {
         if let Some(word) = self.word(at) {
-            // It fails for no word of a mapping.
-            let _ = futex::wake(word, futex::Flags::empty(), count);
+            mapping::wake(word, count);
         }
     }
 }
@@ -315,11 +233,11 @@ impl Piece {
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 const STRING_BYTES_MIN: usize = 256;
 
-/// Copies bytes of which one side may be written or read by another process meanwhile.
+/// Copies bytes by the processor's own instruction, if that is worth it here; false if it did not.
 ///
 /// # Safety
-/// Both ranges are mapped, and do not overlap.
-unsafe fn copy(from: *const u8, to: *mut u8, length: usize) {
+/// Both ranges are mapped, and do not overlap. Others may touch one of them meanwhile.
+unsafe fn copy_string(from: *const u8, to: *mut u8, length: usize) -> bool {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     if length >= STRING_BYTES_MIN {
         // SAFETY: copies `length` bytes, which the caller says are mapped. The compiler knows nothing of
@@ -333,41 +251,73 @@ unsafe fn copy(from: *const u8, to: *mut u8, length: usize) {
                 options(nostack, preserves_flags),
             );
         }
+        return true;
+    }
+    let _ = (from, to, length);
+    false
+}
+
+/// Copies bytes out of shared memory, which another process may write meanwhile.
+///
+/// # Safety
+/// All bytes from `from` on are in shared memory that is mapped.
+unsafe fn copy_out(from: *mut u8, to: &mut [u8]) {
+    // SAFETY: the caller says so of the one, and the other is private.
+    if unsafe { copy_string(from, to.as_mut_ptr(), to.len()) } {
         return;
     }
-    let mut done = 0;
-    if from.addr() % 8 == to.addr() % 8 {
-        // SAFETY: both are aligned to 8 at the same offsets, so whole words lie within the ranges.
-        unsafe {
-            while done < length && !(from.addr() + done).is_multiple_of(8) {
-                copy_byte(from, to, done);
-                done += 1;
-            }
-            while done + 8 <= length {
-                let word = AtomicU64::from_ptr(from.add(done).cast_mut().cast());
-                let value = word.load(Ordering::Relaxed);
-                AtomicU64::from_ptr(to.add(done).cast()).store(value, Ordering::Relaxed);
-                done += 8;
-            }
+    let (first, words) = split(from, to.len());
+    let (start, rest) = to.split_at_mut(first);
+    let (middle, end) = rest.split_at_mut(words * 8);
+    // SAFETY: all places are within the range, whole words at multiples of 8, and only touched
+    // atomically.
+    unsafe {
+        for (at, byte) in start.iter_mut().enumerate() {
+            *byte = AtomicU8::from_ptr(from.add(at)).load(Ordering::Relaxed);
         }
-    }
-    while done < length {
-        // SAFETY: within both ranges.
-        unsafe { copy_byte(from, to, done) };
-        done += 1;
+        for (at, word) in middle.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            let shared = AtomicU64::from_ptr(from.add(first + at * 8).cast());
+            *word = shared.load(Ordering::Relaxed).to_ne_bytes();
+        }
+        for (at, byte) in end.iter_mut().enumerate() {
+            let shared = AtomicU8::from_ptr(from.add(first + words * 8 + at));
+            *byte = shared.load(Ordering::Relaxed);
+        }
     }
 }
 
-/// Copies the byte at `at`.
+/// Copies bytes into shared memory, which another process may read or write meanwhile.
 ///
 /// # Safety
-/// It lies in both ranges.
-unsafe fn copy_byte(from: *const u8, to: *mut u8, at: usize) {
-    // SAFETY: the caller says so; a byte is always aligned.
-    unsafe {
-        let byte = AtomicU8::from_ptr(from.add(at).cast_mut()).load(Ordering::Relaxed);
-        AtomicU8::from_ptr(to.add(at)).store(byte, Ordering::Relaxed);
+/// All bytes from `to` on are in shared memory that is mapped, and written by this process.
+unsafe fn copy_in(from: &[u8], to: *mut u8) {
+    // SAFETY: the caller says so of the one, and the other is private.
+    if unsafe { copy_string(from.as_ptr(), to, from.len()) } {
+        return;
     }
+    let (first, words) = split(to, from.len());
+    let (start, rest) = from.split_at(first);
+    let (middle, end) = rest.split_at(words * 8);
+    // SAFETY: as in `copy_out`.
+    unsafe {
+        for (at, byte) in start.iter().enumerate() {
+            AtomicU8::from_ptr(to.add(at)).store(*byte, Ordering::Relaxed);
+        }
+        for (at, word) in middle.as_chunks::<8>().0.iter().enumerate() {
+            let shared = AtomicU64::from_ptr(to.add(first + at * 8).cast());
+            shared.store(u64::from_ne_bytes(*word), Ordering::Relaxed);
+        }
+        for (at, byte) in end.iter().enumerate() {
+            let shared = AtomicU8::from_ptr(to.add(first + words * 8 + at));
+            shared.store(*byte, Ordering::Relaxed);
+        }
+    }
+}
+
+/// How many bytes lie before the first whole word of a range in shared memory, and how many words follow.
+fn split(shared: *mut u8, length: usize) -> (usize, usize) {
+    let first = (shared.addr().wrapping_neg() % 8).min(length);
+    (first, (length - first) / 8)
 }
 
 #[cfg(test)]
@@ -379,7 +329,8 @@ mod tests {
     fn both_mappings_show_the_same_bytes() {
         let (guest, memory) = Region::make().unwrap();
         let owner = Region::open(&memory).unwrap();
-        for length in [0, 1, 7, 8, 9, 255, 256, 1_000, 100_000] {
+        let long = if cfg!(miri) { 600 } else { 100_000 };
+        for length in [0, 1, 7, 8, 9, 17, 255, 256, long] {
             for shift in [0, 1, 3] {
                 let bytes: Vec<u8> = (0..length).map(|byte| (byte % 251) as u8).collect();
                 assert!(guest.write(REQUESTS + shift, &bytes));
@@ -394,35 +345,5 @@ mod tests {
         assert_eq!(owner.load(0), 7);
         guest.set_number(8, 1 << 40);
         assert_eq!(owner.number(8), 1 << 40);
-    }
-
-    #[test]
-    fn memory_that_could_be_shortened_is_refused() {
-        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let memory = rustix::fs::memfd_create(c"test", flags).unwrap();
-        rustix::fs::ftruncate(&memory, REGION_BYTES as u64).unwrap();
-        assert!(Region::open(&memory).is_err());
-        rustix::fs::fcntl_add_seals(&memory, SealFlags::GROW | SealFlags::SEAL).unwrap();
-        let error = Region::open(&memory).unwrap_err();
-        assert!(error.message().contains("sealed"), "{error}");
-    }
-
-    #[test]
-    fn memory_of_another_size_and_other_files_are_refused() {
-        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let memory = rustix::fs::memfd_create(c"test", flags).unwrap();
-        rustix::fs::ftruncate(&memory, REGION_BYTES as u64 - 4_096).unwrap();
-        rustix::fs::fcntl_add_seals(&memory, SEALS).unwrap();
-        assert!(Region::open(&memory).is_err());
-        let file = OwnedFd::from(tempfile::tempfile().unwrap());
-        rustix::fs::ftruncate(&file, REGION_BYTES as u64).unwrap();
-        assert!(Region::open(&file).is_err());
-    }
-
-    #[test]
-    fn a_sealed_memory_cannot_be_shortened_by_its_maker() {
-        let (_region, memory) = Region::make().unwrap();
-        assert!(rustix::fs::ftruncate(&memory, 4_096).is_err());
-        assert!(rustix::fs::fcntl_add_seals(&memory, SealFlags::WRITE).is_err());
     }
 }

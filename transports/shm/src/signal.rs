@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nearfield_model::{Error, Result};
 
 use crate::descriptor::Descriptor;
+use crate::platform::{NO_SIGNAL, prepare};
 
 /// A descriptor that becomes readable when it is sent to.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ impl Signal {
     pub(crate) fn new() -> Result<Self> {
         let pair = || -> std::io::Result<Signal> {
             let (read, write) = std::os::unix::net::UnixStream::pair()?;
+            prepare(&write)?;
             read.set_nonblocking(true)?;
             write.set_nonblocking(true)?;
             Ok(Signal {
@@ -33,7 +35,7 @@ impl Signal {
         let _ = rustix::net::send(
             &self.write,
             &[1],
-            rustix::net::SendFlags::NOSIGNAL | rustix::net::SendFlags::DONTWAIT,
+            NO_SIGNAL | rustix::net::SendFlags::DONTWAIT,
         );
     }
 

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+use rustix::net::{RecvFlags, SendAncillaryBuffer};
 
 use crate::codec::Raw;
 use crate::descriptor::Descriptor;
+use crate::platform::NO_SIGNAL;
 use crate::wait::Lookout;
 
 /// Pieces that are written at once, at most.
@@ -51,6 +52,20 @@ impl Stream {
         Ok(())
     }
 
+    /// Has writes ask whether to go on whenever not a byte was taken for a `tick`.
+    pub(crate) fn ask_when_writing(
+        &mut self,
+        tick: Duration,
+        go_on: impl FnMut() -> io::Result<()> + Send + 'static,
+    ) -> io::Result<()> {
+        self.go_on = Box::new(go_on);
+        Ok(set_socket_timeout(
+            &*self.socket,
+            Timeout::Send,
+            Some(tick),
+        )?)
+    }
+
     /// Writes all pieces.
     pub(crate) fn write<'p>(&mut self, pieces: impl Iterator<Item = &'p [u8]>) -> io::Result<()> {
         let mut pieces: Vec<&[u8]> = pieces.collect();
@@ -65,7 +80,7 @@ impl Stream {
                 self.socket.as_fd(),
                 &slices,
                 &mut SendAncillaryBuffer::default(),
-                SendFlags::NOSIGNAL,
+                NO_SIGNAL,
             );
             match sent {
                 Ok(count) => pieces = advance(pieces, count),

@@ -1,7 +1,7 @@
 //! The clock that all processes of a machine share.
 
-use rustix::time::{ClockId, Timespec, clock_gettime};
-use std::time::Duration;
+use rustix::time::{ClockId, clock_gettime};
+use std::time::{Duration, Instant};
 
 /// Nanoseconds of the monotonic clock. Processes in containers may see another zero, so what
 /// comes from another process is never trusted beyond what one's own clock allows.
@@ -19,10 +19,7 @@ pub(crate) fn between(from_ns: u64, to_ns: u64) -> Duration {
     Duration::from_nanos(to_ns.saturating_sub(from_ns))
 }
 
-/// A time as the operating system takes it.
-pub(crate) fn timespec(time: Duration) -> Timespec {
-    Timespec {
-        tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX),
-        tv_nsec: time.subsec_nanos().into(),
-    }
+/// The moment when so much time has passed; a year at most.
+pub(crate) fn after(time: Duration) -> Instant {
+    Instant::now() + time.min(Duration::from_secs(365 * 24 * 3_600))
 }

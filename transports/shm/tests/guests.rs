@@ -11,6 +11,9 @@ use nearfield_model::{
     Upsert,
 };
 
+use nearfield_shm::client::Client;
+use nearfield_shm::look;
+
 use crate::common::{Owner, eventually, settings};
 
 const MODES: [bool; 2] = [false, true];
@@ -305,5 +308,37 @@ fn nobody_at_the_socket_is_unavailable() {
     for memory in MODES {
         let error = nearfield_shm::client::Client::connect(&socket, settings(memory)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable);
+    }
+}
+
+#[test]
+fn an_owner_that_takes_no_connections_is_waited_for_until_the_deadline() {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+    bind(&listener, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+    listen(&listener, 0).unwrap();
+    // No room for another one.
+    let _first = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    let timeout = Duration::from_millis(300);
+    let (told, said) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for memory in MODES {
+            let mut settings = settings(memory);
+            settings.connect_timeout = timeout;
+            told.send(Client::connect(&path, settings).unwrap_err())
+                .unwrap();
+        }
+        told.send(look::guests(&path, timeout).unwrap_err())
+            .unwrap();
+    });
+    for _ in 0..3 {
+        let start = Instant::now();
+        let error = said.recv_timeout(Duration::from_secs(10)).unwrap();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert!(error.message().contains("kill -CONT"), "{error}");
+        assert!(start.elapsed() < 4 * timeout, "{start:?}");
     }
 }

@@ -185,7 +185,7 @@ fn tree_of(
     for (&directory, here) in names {
         for number in here.values() {
             let node = match files.get(number) {
-                Some(file) => Node::file(Arc::clone(&file.content)),
+                Some(file) => Node::File(Arc::clone(&file.content)),
                 None => Node::Directory(names.get(number).cloned().unwrap_or_default()),
             };
             nodes.insert(*number, node);

@@ -34,6 +34,7 @@ use self::watch::{State, Watch};
 use crate::address;
 use crate::handshake::{Hello, Mode};
 use crate::peer::Peer;
+use crate::time::after;
 
 pub use self::settings::Settings;
 
@@ -61,11 +62,13 @@ impl Client {
     /// `Unavailable` if no process answers there, `Forbidden` if it does not take this user,
     /// `Unsupported` if it is of another version.
     pub fn connect(socket: &Path, settings: Settings) -> Result<Client> {
-        let stream = address::connect(socket)?;
+        let until = after(settings.connect_timeout);
+        let stream = address::connect_by(socket, until)?;
         let owner = Peer::of(&stream)?;
         owner.check_owner(socket)?;
         let mut guest = [0; 16];
-        fill_random(&mut guest)?;
+        getrandom::fill(&mut guest)
+            .map_err(|error| Error::internal(format!("no random bytes: {error}")))?;
         let state = Arc::new(State::default());
         let shared = match settings.memory && HAS_MEMORY {
             true => Some(Memory::make(Arc::clone(&state))?),
@@ -81,7 +84,7 @@ impl Client {
             hello.mode = Mode::Memory;
         }
         let descriptor = descriptor.as_ref().map(AsFd::as_fd);
-        let control = sockets::greet(stream, &hello, descriptor, settings.connect_timeout)?;
+        let control = sockets::greet(stream, &hello, descriptor, until)?;
         hello.mode = Mode::Frames;
         Ok(Client {
             sockets: Sockets::new(socket, hello, Arc::clone(&state)),
@@ -157,14 +160,5 @@ impl std::fmt::Debug for Client {
             .field("owner", &self.owner)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
-    }
-}
-
-fn fill_random(bytes: &mut [u8]) -> Result<()> {
-    let filled = rustix::rand::getrandom(&mut *bytes, rustix::rand::GetRandomFlags::empty());
-    match filled {
-        Ok(count) if count == bytes.len() => Ok(()),
-        Ok(_) => Err(Error::internal("too few random bytes")),
-        Err(error) => Err(Error::internal(format!("no random bytes: {error}"))),
     }
 }

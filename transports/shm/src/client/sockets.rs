@@ -5,7 +5,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nearfield_model::{Context, Error, ErrorKind, Request, Response, Result, Stage};
 
@@ -18,7 +18,7 @@ use crate::descriptor::Descriptor;
 use crate::frame::{REQUEST_HEAD_BYTES, RequestHead};
 use crate::handshake::{self, Hello};
 use crate::stream::Stream;
-use crate::time::{between, now_ns};
+use crate::time::{after, between, now_ns};
 
 /// Connections that are kept for later calls, at most.
 const KEPT_MAX: usize = 64;
@@ -39,12 +39,12 @@ pub(super) struct Sockets {
     idle: Mutex<Vec<Connection>>,
 }
 
-/// Says who this is, and waits to be let in.
+/// Says who this is, and waits until `until` to be let in.
 pub(super) fn greet(
     stream: UnixStream,
     hello: &Hello,
     memory: Option<BorrowedFd<'_>>,
-    timeout: Duration,
+    until: Instant,
 ) -> Result<Arc<Descriptor>> {
     let away = |error: io::Error| {
         Error::new(
@@ -53,8 +53,9 @@ pub(super) fn greet(
         )
     };
     // A socket takes no timeout of nothing.
+    let left = until.saturating_duration_since(Instant::now());
     stream
-        .set_read_timeout(Some(timeout.max(Duration::from_millis(1))))
+        .set_read_timeout(Some(left.max(Duration::from_millis(1))))
         .map_err(away)?;
     hello.send(stream.as_fd(), memory).map_err(away)?;
     handshake::welcomed(&stream)?;
@@ -83,6 +84,7 @@ impl Sockets {
         let mut connection = match self.take(patience) {
             Ok(connection) => connection,
             Err(error) if error.kind() == ErrorKind::Unavailable => {
+                patience.check_io()?;
                 return Err(io::ErrorKind::ConnectionRefused.into());
             }
             Err(error) => return Ok(Err(error)),
@@ -134,8 +136,9 @@ impl Sockets {
             return Ok(connection);
         }
         let timeout = patience.left().unwrap_or(handshake::TIMEOUT);
-        let timeout = timeout.min(handshake::TIMEOUT);
-        let socket = greet(address::connect(&self.path)?, &self.hello, None, timeout)?;
+        let until = after(timeout.min(handshake::TIMEOUT));
+        let stream = address::connect_by(&self.path, until)?;
+        let socket = greet(stream, &self.hello, None, until)?;
         self.state.add(&socket);
         Ok(Connection {
             source: Source::new(Stream::new(socket)),

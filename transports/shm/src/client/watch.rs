@@ -12,6 +12,7 @@ use rustix::net::{SendFlags, Shutdown};
 
 use super::sleepers::Sleepers;
 use crate::descriptor::Descriptor;
+use crate::platform::{HANG_UP, NO_SIGNAL};
 use crate::signal::Signal;
 
 /// After the owner's end, waiters are woken again and again until none waits.
@@ -45,9 +46,13 @@ impl State {
     }
 
     /// Tells the owner that nobody waits for a call through shared memory any more.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "it is for calls through shared memory")
+    )]
     pub(super) fn cancel(&self, call: u64) {
         if let Some(control) = &*lock(&self.control) {
-            let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+            let flags = NO_SIGNAL | SendFlags::DONTWAIT;
             // An owner that does not read ends the call by its own deadline.
             let _ = rustix::net::send(control.as_fd(), &call.to_le_bytes(), flags);
         }
@@ -135,7 +140,7 @@ impl Drop for Watch {
 /// Returns when the other end hung up, its process ended, or nobody wants to know any more.
 fn wait_for_end(control: &Descriptor, end: Option<&Descriptor>, stop: &Signal) {
     let mut polled = vec![
-        PollFd::new(control, PollFlags::RDHUP),
+        PollFd::new(control, HANG_UP),
         PollFd::new(stop, PollFlags::IN),
     ];
     polled.extend(end.map(|end| PollFd::new(end, PollFlags::IN)));

@@ -8,18 +8,31 @@ use nearfield_model::{Error, Stage};
 use super::call::{Call, Desk};
 use super::guest::Guest;
 use super::link::Link;
-use super::shared::Shared;
+use super::shared::{STILL, Shared};
 use crate::codec::{Fault, Source};
 use crate::frame::RequestHead;
 use crate::stream::Stream;
 use crate::time::now_ns;
 
 /// Answers requests until the guest hangs up.
-pub(super) fn serve(shared: &Shared, guest: &Guest, link: &Link) {
-    let mut source = Source::new(Stream::new(Arc::clone(&link.socket)));
+pub(super) fn serve(shared: &Arc<Shared>, guest: &Guest, link: &Link) {
+    let mut stream = Stream::new(Arc::clone(&link.socket));
+    let closing = Arc::clone(shared);
+    let go_on = move || match closing.is_closing() {
+        true => Err(std::io::ErrorKind::TimedOut.into()),
+        false => Ok(()),
+    };
+    if stream.ask_when_writing(STILL, go_on).is_err() {
+        return;
+    }
+    let mut source = Source::new(stream);
     let mut desk = Desk::default();
     while answer(shared, guest, link, &mut source, &mut desk).is_ok() && !link.is_over() {
         desk.tidy();
+    }
+    if shared.is_closing() {
+        // The guest takes the end of one connection for that of all, and may have calls under way.
+        shared.wait_for_calls(shared.settings.drain_timeout);
     }
 }
 

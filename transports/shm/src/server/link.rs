@@ -84,7 +84,20 @@ impl Link {
         }
     }
 
+    /// Takes no more frames from the socket than were sent already. What is sent of one that has not come
+    /// to its end is in vain.
+    pub(super) fn take_no_more(&self) {
+        if !self.has_memory() {
+            // It is not connected any more if the guest has gone.
+            let _ = rustix::net::shutdown(self.socket.as_fd(), Shutdown::Read);
+        }
+    }
+
     /// Sets what wakes threads when the connection ends, once.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "it is for calls through shared memory")
+    )]
     pub(super) fn at_end(&self, wake: impl Fn() + Send + Sync + 'static) {
         let wake = self.wake.get_or_init(|| Wake(Box::new(wake)));
         // The end may have come in between.

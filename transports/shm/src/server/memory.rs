@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nearfield_model::limits::{FRAME_BYTES_MAX, GUEST_REQUEST_BYTES_MAX};
 use nearfield_model::{Error, Result, Share, Stage};
@@ -12,7 +12,7 @@ use nearfield_model::{Error, Result, Share, Stage};
 use super::call::{Call, Desk};
 use super::guest::Guest;
 use super::link::Link;
-use super::shared::{Serving, Shared};
+use super::shared::{STILL, Serving, Shared};
 use super::watcher;
 use crate::codec::{Place, Raw, Source};
 use crate::frame::{REQUEST_HEAD_BYTES, RequestHead};
@@ -219,7 +219,9 @@ fn hand_over(memory: &Memory, slot: Slot, frame: &[u8]) -> Option<Promise> {
             break;
         }
         inbox.hand_over(region, slot, false);
-        let go_on = || !memory.link.is_over();
+        let offered = Instant::now();
+        let stands_still = || memory.shared.is_closing() && offered.elapsed() >= STILL;
+        let go_on = || !memory.link.is_over() && !stands_still();
         if !inbox.wait_until_taken(region, slot, given, TICK, go_on) {
             region.store(slot.piece(), 0);
             break;

@@ -31,7 +31,8 @@ pub use self::settings::Settings;
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Answers guests until it is dropped. Then no more calls are taken, those under way are answered
-/// within [`Settings::drain_timeout`], the socket's file is removed, and everybody is hung up on.
+/// within [`Settings::drain_timeout`], the socket's file is removed, and everybody is hung up on. A
+/// guest that stands still in the middle of its call is not waited for.
 pub struct Server {
     shared: Arc<Shared>,
     socket: PathBuf,

@@ -11,6 +11,10 @@ use super::link::Link;
 use super::settings::Settings;
 use crate::signal::Signal;
 
+/// How long a guest may stand still in the middle of a call once the server closes: send nothing of
+/// its request, or take nothing of its answer.
+pub(super) const STILL: Duration = Duration::from_millis(200);
+
 /// The service, its guests, and what is under way.
 pub(super) struct Shared {
     pub(super) service: Arc<dyn Service>,
@@ -69,9 +73,9 @@ impl Shared {
         Ok(inside)
     }
 
-    /// Waits until no call is under way.
-    pub(super) fn wait_for_calls(&self, timeout: Duration) {
-        self.wait(timeout, |_| self.inside.load(Ordering::SeqCst) == 0);
+    /// Waits until no call is under way; false if there is one after all that time.
+    pub(super) fn wait_for_calls(&self, timeout: Duration) -> bool {
+        self.wait(timeout, |_| self.inside.load(Ordering::SeqCst) == 0)
     }
 
     /// Waits until no thread serves a connection.
@@ -79,13 +83,14 @@ impl Shared {
         self.wait(timeout, |threads| *threads == 0);
     }
 
-    fn wait(&self, timeout: Duration, is_over: impl Fn(&usize) -> bool) {
+    /// Past the timeout what is under way is left alone.
+    fn wait(&self, timeout: Duration, is_over: impl Fn(&usize) -> bool) -> bool {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self
             .quiet
             .wait_timeout_while(threads, timeout, |threads| !is_over(threads));
-        // Past the timeout what is under way is left alone.
-        drop(waited);
+        let (_threads, result) = waited.unwrap_or_else(PoisonError::into_inner);
+        !result.timed_out()
     }
 
     /// Counts a thread in.

@@ -9,8 +9,9 @@ use rustix::io::Errno;
 
 use super::connection;
 use super::link::Link;
-use super::shared::Shared;
+use super::shared::{STILL, Shared};
 use crate::descriptor::Descriptor;
+use crate::platform::{HANG_UP, prepare};
 
 /// Connections at once, at most; one more is hung up on.
 const CONNECTIONS_MAX: usize = 4_096;
@@ -35,8 +36,19 @@ pub(super) fn run(shared: &Arc<Shared>, listener: UnixListener) {
         }
     }
     drop(listener);
-    shared.wait_for_calls(shared.settings.drain_timeout);
+    drain(shared);
     links(shared).iter().for_each(|link| link.hang_up());
+}
+
+/// Waits for the calls under way.
+fn drain(shared: &Shared) {
+    let timeout = shared.settings.drain_timeout;
+    let first = timeout.min(STILL);
+    if !shared.wait_for_calls(first) {
+        // Who has not sent all of its request by then sends it to the next owner.
+        links(shared).iter().for_each(|link| link.take_no_more());
+        shared.wait_for_calls(timeout - first);
+    }
 }
 
 /// The socket that guests knock at, closed in forked children as the others are.
@@ -99,14 +111,14 @@ fn wait(shared: &Shared, listener: &Listener, links: &[Arc<Link>]) -> Happened {
     for (link, has_memory) in links.iter().zip(&has_memory) {
         // Through the socket of one that shares memory come numbers of calls to abandon.
         let its = match has_memory {
-            true => PollFlags::RDHUP | PollFlags::IN,
-            false => PollFlags::RDHUP,
+            true => HANG_UP | PollFlags::IN,
+            false => HANG_UP,
         };
         polled.push(PollFd::new(&*link.socket, its));
         // Where nothing tells the process's end, the socket is asked twice.
         polled.push(match link.end() {
             Some(end) => PollFd::new(end, PollFlags::IN),
-            None => PollFd::new(&*link.socket, PollFlags::RDHUP),
+            None => PollFd::new(&*link.socket, HANG_UP),
         });
     }
     match poll(&mut polled, None) {
@@ -139,6 +151,10 @@ fn let_in(shared: &Arc<Shared>, listener: &Listener) -> bool {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(_) => return false,
         };
+        if prepare(&stream).is_err() {
+            // It is gone again.
+            continue;
+        }
         let link = Arc::new(Link::new(Descriptor::new(stream)));
         if !add(shared, &link) {
             continue;
