@@ -93,6 +93,9 @@ pub(crate) struct RecordPlace {
     state: AtomicU8,
 }
 
+/// Row numbers, or positions, as they stand in a record.
+type RowList<'a> = &'a [[u8; 4]];
+
 const COMPACTED: u8 = 1 << 7;
 /// The ids are one array of numbers right behind the header.
 const NUMERIC: u8 = 1 << 6;
@@ -359,7 +362,7 @@ impl LogFile {
 
     /// The row list of a record: the positions within its rows of those that a compaction left,
     /// and the numbers of the rows that it removes.
-    fn lists(&self, place: &RecordPlace, header: &Header) -> Result<(&[[u8; 4]], &[[u8; 4]])> {
+    fn lists(&self, place: &RecordPlace, header: &Header) -> Result<(RowList<'_>, RowList<'_>)> {
         let bytes = self.section(place, header, Section::Ids)?;
         let list = bytes.get(header.ids_bytes as usize..).unwrap_or_default();
         let list = list.as_chunks().0;
