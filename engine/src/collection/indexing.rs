@@ -33,10 +33,6 @@ use crate::retry::Retry;
 const EPOCH_GROWTH: u64 = 4;
 /// A calibration is good until half the rows are gone, or half of those there are are newer.
 const CALIBRATION_GROWTH: u64 = 2;
-/// A new epoch is trained when a list has so many times the rows that it would have if all had as
-/// many, and so many times what the fullest had when the epoch began.
-const CROWDED: u64 = 8;
-const CROWDING_GROWTH: u64 = 2;
 /// Rows that are drained at a time, at least, while there are writes.
 const BATCH_ROWS_MIN: u32 = 8_192;
 /// Fewer rows than this stay in the tail when the collection is at rest; for a small
@@ -347,29 +343,6 @@ impl Collection {
                 .map(|()| true);
         }
         Ok(self.index.forget_fine(&view))
-    }
-
-    /// Whether one list has come to hold so many of the rows that searches of it take much longer
-    /// than others: new rows are much nearer to each other than those that were trained on.
-    fn is_crowded(&self, live: &Live, newest: &Epoch) -> bool {
-        let covered = live.covered();
-        let mut looked = self.index.looked();
-        let (epoch, lists) = (newest.model.epoch, newest.model.lists() as u64);
-        if u64::from(covered) < newest.model.trained_rows || (epoch, covered) == looked.at {
-            return false;
-        }
-        let even = (u64::from(covered) / lists).max(self.options.index_list_rows.into());
-        let crowding = live.fullest_list() / even.max(1);
-        // What training does not spread, as equal vectors, is not trained on again and again.
-        let least = match looked.at.0 == epoch {
-            true => CROWDED.max(looked.crowding * CROWDING_GROWTH),
-            false => u64::MAX,
-        };
-        if looked.at.0 != epoch {
-            looked.crowding = crowding;
-        }
-        looked.at = (epoch, covered);
-        crowding >= least
     }
 
     /// Makes the 8-bit codes of rows that an earlier process drained.

@@ -1,6 +1,7 @@
 //! One collection: its log, points and indexes, kept in step.
 
 mod compact;
+mod crowding;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The work on the index, step by step: what happens between two steps, and what a crash leaves.
 
 use std::cell::Cell;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -324,38 +323,4 @@ fn an_index_that_cannot_be_written_leaves_no_files_behind() {
         assert!(docs.index.fault().is_some(), "write {write}");
         assert_eq!(files(), 1, "write {write}");
     }
-}
-
-#[test]
-fn a_crowd_in_one_list_is_trained_on_anew_unless_that_spreads_it_no_more() {
-    let docs = open(&SimulatedIo::new(16));
-    let add = |ids: Range<u64>, width: f32| {
-        let center = vector(1, 0);
-        let near = |id| {
-            let off = vector(id, 7).into_iter().map(move |off| off * width);
-            off.zip(&center)
-                .map(|(off, center)| off + center)
-                .collect::<Vec<f32>>()
-        };
-        let values = ids.clone().flat_map(near).collect();
-        let batch = Batch::from_values(ids.collect::<Vec<u64>>(), values);
-        docs.upsert(&Context::default(), &Upsert::new("docs", batch))
-            .unwrap();
-        work(&docs, true);
-    };
-    upsert(&docs, 0..1_200, 0, Durability::Os);
-    work(&docs, true);
-    let epoch = || docs.index.live().newest().unwrap().model.epoch;
-    let first = epoch();
-    add(10_000..10_500, 1e-4);
-    assert_eq!(epoch(), first + 1);
-    let fullest = docs.index.live().fullest_list();
-    assert!(fullest < 100, "{fullest}");
-    // Equal vectors stay in one list.
-    for crowd in 0..6 {
-        let start = 20_000 + crowd * 1_000;
-        add(start..start + 100 * (crowd + 1), 0.0);
-    }
-    assert!(docs.index.live().fullest_list() >= 2_000);
-    assert!(epoch() <= first + 5, "{}", epoch());
 }
