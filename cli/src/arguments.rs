@@ -68,8 +68,8 @@ Examples:
   nearfield import ./data vectors.npy --collection docs
   nearfield search ./data --collection docs --like 7 --limit 5
 
-A store is a folder, or the URL of a server. Options that show [env: NEARFIELD_...] can be set there as
-well.
+A store is a folder, or the URL of a server. Options that show [env: NEARFIELD_...]
+can be set there as well.
 Exit codes: 0 done, 1 failed, 2 the command line is wrong."
 )]
 pub(crate) struct Arguments {

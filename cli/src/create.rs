@@ -6,10 +6,11 @@ use serde_json::json;
 
 use crate::failure::Outcome;
 use crate::show::Output;
-use crate::store::{Store, StorePath};
+use crate::store::{GivenName, Store, StorePath};
 
 /// Make an empty collection, and the store if there is none
 #[derive(Args, Debug)]
+#[command(override_usage = "nearfield create [OPTIONS] --dimension <DIMENSION> <PATH> <NAME>")]
 #[command(after_help = "\
 `import` makes its collection by itself; this is for programs that fill it later.
 
@@ -20,8 +21,8 @@ pub(crate) struct Create {
     #[command(flatten)]
     store: StorePath,
 
-    /// The name of the collection: letters, digits, _ and -, at most 128
-    name: String,
+    #[command(flatten)]
+    name: GivenName,
 
     /// Components per vector
     #[arg(short, long, env = "NEARFIELD_DIMENSION", hide_env_values = true)]
@@ -110,21 +111,21 @@ impl Schema {
 impl Create {
     pub(crate) fn run(self, output: Output) -> Outcome {
         let store = Store::open_or_create(&self.store, "create")?;
+        let name = self.name.get();
         let request = self
             .schema
-            .create(&self.name, self.dimension)
+            .create(name, self.dimension)
             .unindexed_fields(self.unindexed_field);
         let (metric, storage) = (request.metric, request.storage);
         store.call(request)?;
         output.json(&json!({
-            "collection": self.name,
+            "collection": name,
             "dimension": self.dimension,
             "metric": metric,
             "storage": storage,
         }))?;
         output.text(&format!(
-            "made {}: {} components, {metric}, stored as {}\n",
-            self.name,
+            "made {name}: {} components, {metric}, stored as {}\n",
             self.dimension,
             storage.as_str()
         ))

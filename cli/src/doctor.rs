@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::failure::{Failure, Outcome};
 use crate::show::{Output, bytes, clean, plural};
-use crate::store::{StorePath, folder_or_fail, quoted};
+use crate::store::{folder_or_fail, quoted};
 
 /// Check the files of a store and say what to do about damage
 #[derive(Args, Debug)]
@@ -18,13 +18,13 @@ Examples:
   nearfield doctor ./data
   nearfield doctor ./data --json")]
 pub(crate) struct Doctor {
-    #[command(flatten)]
-    store: StorePath,
+    /// The folder of the store, such as ./data
+    path: String,
 }
 
 impl Doctor {
     pub(crate) fn run(self, output: Output) -> Outcome {
-        let target = &self.store.path;
+        let target = &self.path;
         let folder = folder_or_fail(target, "doctor")?;
         let mut options = Options::default();
         options.program = "nearfield doctor".to_owned();

@@ -6,10 +6,11 @@ use serde_json::json;
 
 use crate::failure::Outcome;
 use crate::show::{Output, plural};
-use crate::store::{Store, StorePath};
+use crate::store::{GivenName, Store, StorePath};
 
 /// Remove a collection and all its points, for good
 #[derive(Args, Debug)]
+#[command(override_usage = "nearfield drop [OPTIONS] <PATH> <NAME>")]
 #[command(after_help = "\
 Nothing asks back, and nothing brings the points back but a snapshot taken before.
 
@@ -19,19 +20,19 @@ pub(crate) struct Drop {
     #[command(flatten)]
     store: StorePath,
 
-    /// The name of the collection
-    name: String,
+    #[command(flatten)]
+    name: GivenName,
 }
 
 impl Drop {
     pub(crate) fn run(self, output: Output) -> Outcome {
         let store = Store::open(&self.store, "drop")?;
-        let points = store.describe(&self.name)?.count;
-        store.call(DropCollection::new(&self.name))?;
-        output.json(&json!({"collection": self.name, "points": points}))?;
+        let name = self.name.get();
+        let points = store.describe(name)?.count;
+        store.call(DropCollection::new(name))?;
+        output.json(&json!({"collection": name, "points": points}))?;
         output.text(&format!(
-            "dropped {} with {}\n",
-            self.name,
+            "dropped {name} with {}\n",
             plural(points, "point", "points")
         ))
     }

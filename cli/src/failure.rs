@@ -11,6 +11,11 @@ use crate::store::quoted;
 /// The result of a command or of a part of it.
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 
+/// What to do about a certificate that is refused.
+const CERTIFICATE: &str = "\
+trust who signed it with --ca-file FILE; one that signs itself has to be made with
+      `openssl req -x509 ... -addext basicConstraints=critical,CA:FALSE`";
+
 /// Why a command did not do what was asked.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -93,7 +98,7 @@ impl Failure {
             (None, None) => String::new(),
         };
         let failure = Failure::new(error.kind().as_str(), format!("{place}{}", error.message()));
-        match hint(error.kind(), target) {
+        match hint(error, target) {
             Some(hint) => failure.hint(hint),
             None => failure,
         }
@@ -176,16 +181,31 @@ impl Failure {
     }
 }
 
-fn hint(kind: ErrorKind, target: &str) -> Option<String> {
+fn hint(error: &Error, target: &str) -> Option<String> {
+    let is_url = target.contains("://");
     let target = quoted(target);
-    Some(match kind {
-        ErrorKind::NotFound => format!("`nearfield list {target}` names the collections"),
+    Some(match error.kind() {
+        ErrorKind::NotFound if error.field() == Some("collection") => {
+            format!("`nearfield list {target}` names the collections")
+        }
+        ErrorKind::NotFound if is_url => {
+            "a server is named by its host and port alone, such as http://127.0.0.1:6327".into()
+        }
         ErrorKind::AlreadyExists => {
             format!("choose another name, or remove it first: `nearfield drop {target} NAME`")
         }
         ErrorKind::TooLarge => "ask for less at once, such as with a smaller --batch or --limit".into(),
         ErrorKind::Unauthenticated | ErrorKind::Forbidden => {
             "set NEARFIELD_API_KEY to a key with the right that is missing".into()
+        }
+        ErrorKind::Unavailable if error.message().contains("certificate") => CERTIFICATE.into(),
+        ErrorKind::Unavailable if is_url => {
+            "check host and port; where the server is only starting, run the command again in a moment"
+                .into()
+        }
+        // The message says how else the path is opened.
+        ErrorKind::Unavailable if target.starts_with("shm:") || target.starts_with("unix:") => {
+            return None;
         }
         ErrorKind::DeadlineExceeded | ErrorKind::Overloaded | ErrorKind::Unavailable => {
             "run the command again in a moment".into()

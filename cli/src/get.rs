@@ -2,7 +2,7 @@
 
 use clap::Args;
 use nearfield::{Id, Ids, Point};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::failure::{Failure, Outcome};
 use crate::ids;
@@ -47,6 +47,13 @@ pub(crate) fn parse_id(word: &str, string: bool) -> Id {
     }
 }
 
+/// The answer for programs. It is no `json!`, which would give components the digits of an `f64`.
+#[derive(Serialize)]
+struct Answer<'a> {
+    collection: &'a str,
+    points: &'a [Option<Point>],
+}
+
 impl Get {
     pub(crate) fn run(self, output: Output) -> Outcome {
         let store = Store::open(&self.store, "get")?;
@@ -61,7 +68,10 @@ impl Get {
             .filter(|(_, point)| point.is_none())
             .map(|(id, _)| id)
             .collect();
-        output.json(&json!({"collection": collection, "points": points}))?;
+        output.json(&Answer {
+            collection: &collection,
+            points: &points,
+        })?;
         let text: String = points
             .iter()
             .flatten()

@@ -35,14 +35,10 @@ pub(crate) struct Info {
 impl Info {
     pub(crate) fn run(self, output: Output) -> Outcome {
         let store = Store::open(&self.store, "info")?;
-        let names = match self.collection {
-            Some(name) => vec![name],
-            None => store.collections()?,
+        let descriptions = match self.collection {
+            Some(name) => vec![store.describe(&name)?],
+            None => store.describe_all(&store.collections()?)?,
         };
-        let descriptions = names
-            .iter()
-            .map(|name| store.describe(name))
-            .collect::<Outcome<Vec<_>>>()?;
         let disk = store.disk_bytes();
         let others = Others::of(&store)?;
         let (owner, guests) = others.json();
@@ -206,7 +202,7 @@ fn calibrations(calibration: &[Calibration]) -> Table {
             each.recall.to_string(),
             format!("{:.3}", each.measured),
             number(each.probes),
-            each.epsilon.to_string(),
+            format!("{:.1}", each.epsilon),
         ]);
     }
     table
@@ -293,12 +289,12 @@ mod tests {
         };
         let table = calibrations(&[
             calibration(10, 0.95, 8, 1.6, 0.9571),
-            calibration(1_000, 0.99, 120, 2.2, 0.9904),
+            calibration(1_000, 0.99, 120, 2.0, 0.9904),
         ]);
         let expected = [
             "  limit  recall  measured  probes  epsilon",
             "     10    0.95     0.957       8      1.6",
-            "  1,000    0.99     0.990     120      2.2",
+            "  1,000    0.99     0.990     120      2.0",
         ];
         assert_eq!(table.lines(None), expected);
     }

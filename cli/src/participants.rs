@@ -6,7 +6,7 @@ use nearfield::{Participant, Participants};
 use serde_json::{Value, json};
 
 use crate::failure::Outcome;
-use crate::show::{Align, Table, clean, duration, number};
+use crate::show::{Align, Table, clean, number, whole_seconds};
 use crate::store::Store;
 
 /// How long guests are watched for their rates.
@@ -128,10 +128,9 @@ fn who(participant: &Participant) -> String {
         None => "a process of another container".to_owned(),
     };
     let age = participant.since.elapsed().unwrap_or_default();
-    let age = Duration::from_secs(age.as_secs());
     format!(
         "{process} ({}), for {}",
         clean(&participant.program),
-        duration(age)
+        whole_seconds(age)
     )
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::failure::{Failure, Outcome};
 use crate::show::{Output, plural};
-use crate::store::{Store, StorePath, folder_or_fail, quoted};
+use crate::store::{Server, Sharing, Store, StorePath, folder_or_fail, quoted};
 
 /// Bring a collection back from a snapshot
 #[derive(Args, Debug)]
@@ -23,8 +23,8 @@ pub(crate) struct Restore {
     /// The folder that `nearfield snapshot` made
     snapshot: PathBuf,
 
-    #[command(flatten)]
-    store: StorePath,
+    /// The folder of the store, such as ./data
+    path: String,
 
     /// The name of the collection [default: the one it had]
     #[arg(long = "as", value_name = "NAME")]
@@ -33,7 +33,7 @@ pub(crate) struct Restore {
 
 impl Restore {
     pub(crate) fn run(self, output: Output) -> Outcome {
-        let target = &self.store.path;
+        let target = &self.path;
         let folder = folder_or_fail(target, "restore")?;
         let mut options = Options::default();
         options.program = "nearfield restore".to_owned();
@@ -48,7 +48,12 @@ impl Restore {
                     _ => failure,
                 }
             })?;
-        let count = Store::open(&self.store, "restore")?.describe(&name)?.count;
+        let path = StorePath {
+            path: target.clone(),
+            sharing: Sharing::default(),
+            server: Server::default(),
+        };
+        let count = Store::open(&path, "restore")?.describe(&name)?.count;
         output.json(&json!({"path": target, "collection": name, "count": count}))?;
         output.text(&format!(
             "restored {name}, {}, into {target}\n",

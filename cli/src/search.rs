@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use nearfield::limits::SEARCH_LIMIT_MAX;
-use nearfield::{Filter, Hit, Id, Vectors};
-use serde_json::json;
+use nearfield::{Explanation, Filter, Hit, Id, Vectors};
+use serde::Serialize;
 
 use crate::failure::{Failure, Outcome};
 use crate::get::{hint_at_string, parse_id, vector_text};
@@ -151,19 +151,28 @@ impl Search {
             hits.retain(|hit| like.as_ref().is_none_or(|id| hit.id != *id));
             hits.truncate(self.limit);
         }
-        let mut answer = json!({
-            "collection": collection,
-            "seconds": time.as_secs_f64(),
-            "results": results,
-        });
         let mut text = show(&results, time, output);
         if let Some(explained) = &found.explained {
-            answer["explained"] = json!(explained);
             text += &format!("\n{}", explanation(explained, output.width()));
         }
-        output.json(&answer)?;
+        output.json(&Answer {
+            collection: &collection,
+            seconds: time.as_secs_f64(),
+            results: &results,
+            explained: found.explained.as_ref(),
+        })?;
         output.text(&text)
     }
+}
+
+/// The answer for programs. It is no `json!`, which would give scores the digits of an `f64`.
+#[derive(Serialize)]
+struct Answer<'a> {
+    collection: &'a str,
+    seconds: f64,
+    results: &'a [Vec<Hit>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explained: Option<&'a Explanation>,
 }
 
 impl Asked {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 use nearfield::{
-    Builder, Context, Database, DescribeCollection, Description, ListCollections, Participants,
-    Verb,
+    Builder, Context, Database, DescribeCollection, Description, ErrorKind, ListCollections,
+    Participants, Verb,
 };
 
 use crate::budget;
@@ -102,6 +102,26 @@ pub(crate) struct CollectionName {
     pub(crate) collection: Option<String>,
 }
 
+/// The collection that a command makes or removes, which is named even where there is only one.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct GivenName {
+    /// The name of the collection: letters, digits, _ and -, at most 128
+    name: Option<String>,
+
+    /// The same, as other commands take it
+    #[arg(short, long, value_name = "NAME")]
+    collection: Option<String>,
+}
+
+impl GivenName {
+    /// The name, given either way.
+    pub(crate) fn get(&self) -> &str {
+        let given = self.name.as_deref().or(self.collection.as_deref());
+        given.unwrap_or_default()
+    }
+}
+
 /// An open store.
 pub(crate) struct Store {
     database: Database,
@@ -112,6 +132,7 @@ impl Store {
     /// Opens a store that is there.
     pub(crate) fn open(path: &StorePath, command: &str) -> Outcome<Self> {
         let target = &path.path;
+        refuse_address(target)?;
         if folder(target).is_some_and(is_vacant) {
             return Err(
                 Failure::not_found(format!("{target}: there is no store here")).hint(format!(
@@ -125,6 +146,7 @@ impl Store {
 
     /// Opens a store, and makes it if there is none.
     pub(crate) fn open_or_create(path: &StorePath, command: &str) -> Outcome<Self> {
+        refuse_address(&path.path)?;
         Store::connect(path, command, true)
     }
 
@@ -189,6 +211,18 @@ impl Store {
         self.call(DescribeCollection::new(collection))
     }
 
+    /// The schemas and states of collections, of those that are still there.
+    pub(crate) fn describe_all(&self, names: &[String]) -> Outcome<Vec<Description>> {
+        let described = names.iter().filter_map(|name| {
+            match self.try_call(&mut Context::default(), DescribeCollection::new(name)) {
+                // Another process has dropped it meanwhile.
+                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                described => Some(described.map_err(|error| Failure::of(&error, &self.target))),
+            }
+        });
+        described.collect()
+    }
+
     /// The collection that is named, or the only one there is.
     pub(crate) fn choose(&self, named: &CollectionName) -> Outcome<String> {
         if let Some(name) = &named.collection {
@@ -243,6 +277,21 @@ pub(crate) fn folder(target: &str) -> Option<&Path> {
         .or_else(|| target.strip_prefix("unix:"))
         .unwrap_or(target);
     Some(Path::new(path))
+}
+
+/// Refuses `host:port`, which is meant as a server and would be a folder, where none has that name.
+fn refuse_address(target: &str) -> Outcome {
+    let port = target.rsplit_once(':').map(|(_, port)| port);
+    let is_address =
+        port.is_some_and(|port| port.parse::<u16>().is_ok()) && !target.contains(['/', '\\']);
+    match is_address && !Path::new(target).exists() {
+        true => Err(
+            Failure::usage(format!("{target} is the address of a server, not a path")).hint(
+                format!("write http://{target} for the server, or ./{target} for a folder"),
+            ),
+        ),
+        false => Ok(()),
+    }
 }
 
 /// The folder behind a target, for what is done to files.

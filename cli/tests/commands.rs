@@ -63,6 +63,9 @@ fn search_by_vector_file_and_likeness() {
     ]);
     assert_eq!(ids(&found), ["blue"]);
 
+    let text = place.ok(&["get", "data", "giant-steps", "--json"]);
+    assert!(text.contains(r#""vector":[0.9,0.1,0.0]"#), "{text}");
+
     place.write("q.npy", npy(&[0., 0., 1., 0., 1., 0.], 3));
     let found = place.json(&["search", "data", "--vector-file", "q.npy", "--limit", "1"]);
     assert_eq!(found["results"][0][0]["id"], 7);
@@ -242,6 +245,11 @@ fn collections_are_made_chosen_and_dropped() {
             .fails(1, &["drop", "data", "albums"])
             .contains("hint: `nearfield list data`")
     );
+    place.ok(&["create", "data", "-c", "named", "-d", "8"]);
+    place.ok(&["drop", "data", "--collection", "named"]);
+    let error = place.fails(2, &["drop", "data"]);
+    assert!(error.contains("drop [OPTIONS] <PATH> <NAME>"), "{error}");
+    place.fails(2, &["drop", "data", "songs", "-c", "songs"]);
     place.ok(&["drop", "data", "songs"]);
     assert!(place.fails(2, &["count", "data"]).contains("no collection"));
     place.fails(1, &["create", "data", "a/b", "-d", "8"]);

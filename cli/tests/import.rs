@@ -235,6 +235,9 @@ fn files_that_cannot_be_read_are_refused_and_say_what_to_do() {
             "{error}"
         );
     }
+    std::fs::create_dir(place.path("store")).unwrap();
+    let error = place.fails(2, &["import", "text.npy", "store", "-c", "c"]);
+    assert!(error.contains("the store comes first"), "{error}");
     assert!(
         !place.path("data").exists(),
         "a refused file makes no store"

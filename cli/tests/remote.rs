@@ -81,10 +81,34 @@ fn commands_take_a_url_as_they_take_a_path() {
 }
 
 #[test]
+fn an_address_without_a_scheme_is_no_path() {
+    let place = Place::new();
+    place.write("points.npy", npy(&noise(10, 8), 8));
+    for command in [
+        &["count", "localhost:6327"][..],
+        &["import", "localhost:6327", "points.npy", "-c", "c"],
+    ] {
+        let told = place.fails(2, command);
+        assert!(told.contains("write http://localhost:6327"), "{told}");
+    }
+    assert!(!place.path("localhost:6327").exists());
+    place.ok(&["import", "./localhost:6327", "points.npy", "-c", "c"]);
+    assert_eq!(place.ok(&["count", "localhost:6327"]).trim(), "10");
+}
+
+#[test]
+fn a_path_behind_a_servers_address_is_told_apart_from_a_collection() {
+    let place = Place::new();
+    let server = Served::start(&place.path("data"));
+    let told = place.fails(1, &["list", &format!("{}/v1", server.url())]);
+    assert!(told.contains("host and port alone"), "{told}");
+}
+
+#[test]
 fn a_server_that_is_not_there_is_told_with_a_hint() {
     let place = Place::new();
     for scheme in ["http", "grpc"] {
         let told = place.fails(1, &["count", &format!("{scheme}://127.0.0.1:1")]);
-        assert!(told.contains("hint:"), "{told}");
+        assert!(told.contains("hint: check host and port"), "{told}");
     }
 }

@@ -13,6 +13,8 @@ import nearfield
 
 # %%
 db = nearfield.connect("./tutorial-data")
+for name in db.collections():  # left by an earlier run
+    db.drop_collection(name)
 albums = db.create_collection("albums", dimension=3, metric="cosine")
 albums.upsert(
     ["kind-of-blue", "blue", "giant-steps"],

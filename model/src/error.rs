@@ -119,10 +119,10 @@ impl fmt::Display for ErrorKind {
 
 /// What went wrong: a [kind](ErrorKind), a sentence that says what to do next,
 /// and, for a request, the row and field at fault.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Error(Box<Inner>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Inner {
     kind: ErrorKind,
     message: String,
@@ -206,4 +206,25 @@ impl fmt::Display for Error {
     }
 }
 
+/// The same sentence: it is what a `main` that returns an error, and `unwrap`, show a person.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_the_sentence() {
+        let error = Error::invalid("the limit is 0").in_field("limit");
+        assert_eq!(
+            format!("{error:?}"),
+            "limit: the limit is 0 (invalid_argument)"
+        );
+    }
+}

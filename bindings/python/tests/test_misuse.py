@@ -230,6 +230,8 @@ def test_exceptions_go_through_pickle():
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again)) == (type(error), "vectors, row 3: it is wrong")
     assert isinstance(nearfield.DeadlineExceeded("late"), TimeoutError)
+    kinds = (nearfield.Error, nearfield.NotFound, nearfield.InvalidType)
+    assert {kind.__module__ for kind in kinds} == {"nearfield"}
     assert {kind.kind for kind in nearfield.Error.__subclasses__()} >= {"locked", "storage"}
 
 

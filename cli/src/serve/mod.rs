@@ -175,9 +175,9 @@ impl Failure {
         match error.kind() {
             ErrorKind::Forbidden => failure
                 .hint("`nearfield key create NAME --right admin` makes a key for --keys FILE"),
-            ErrorKind::Unavailable => {
-                failure.hint("choose another address with --listen, or end what listens there")
-            }
+            ErrorKind::Unavailable => failure.hint(
+                "choose another address with --listen, such as 127.0.0.1:6328, or end what listens there",
+            ),
             _ => failure.hint("`nearfield help serve` explains the options"),
         }
     }

@@ -14,7 +14,7 @@ pub(crate) use bar::Bar;
 pub(crate) use explanation::explanation;
 pub(crate) use steps::Steps;
 pub(crate) use table::{Align, Table};
-pub(crate) use units::{bytes, duration, number, per_second, rate};
+pub(crate) use units::{bytes, duration, number, per_second, rate, whole_seconds};
 
 use crate::failure::{Failure, Outcome};
 

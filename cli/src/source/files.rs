@@ -42,6 +42,9 @@ impl Format {
             "parquet" | "arrow" | "csv" | "hdf5" | "h5" => {
                 "read it with Python and save the vectors with numpy.save, or write lines of JSON"
             }
+            _ if path.is_dir() => {
+                "it is a folder; the store comes first, then the file: `nearfield import PATH FILE`"
+            }
             _ => "say what it is with --format npy, fvecs, bvecs, ivecs or jsonl",
         };
         Err(Failure::usage(format!(

@@ -1,7 +1,6 @@
 //! The bare primitives that the doors stand on, with the same waiting and nothing else: what a door's
 //! latency is measured against.
 
-use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,6 +109,7 @@ fn lost(error: &std::io::Error) -> Error {
 
 #[cfg(target_os = "linux")]
 mod memory {
+    use std::os::fd::AsFd as _;
     use std::os::unix::net::UnixStream;
 
     use super::*;

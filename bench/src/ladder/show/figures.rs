@@ -25,7 +25,8 @@ pub(super) fn micros(us: f64) -> String {
 
 /// A share in percent.
 pub(super) fn percent(share: f64) -> String {
-    format!("{:.0}%", share * 100.0)
+    // Adding zero takes the sign from a zero.
+    format!("{:.0}%", (share * 100.0).round() + 0.0)
 }
 
 /// How many times as much.
@@ -46,5 +47,6 @@ mod tests {
         assert_eq!((&*grouped(999.0), &*grouped(-1000.0)), ("999", "-1,000"));
         assert_eq!((&*micros(0.0123), &*micros(1234.0)), ("0.012", "1,234"));
         assert_eq!((&*percent(0.256), &*percent(-0.01)), ("26%", "-1%"));
+        assert_eq!(percent(-0.001), "0%");
     }
 }

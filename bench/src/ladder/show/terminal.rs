@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::ladder::row::{Climb, Row};
 use crate::ladder::show::figures::{grouped, micros, percent, times};
+use crate::ladder::show::page::title;
 
 /// Columns where the terminal does not say.
 const WIDTH: usize = 100;
@@ -11,7 +12,13 @@ const WIDTH: usize = 100;
 const BAR_MIN: usize = 8;
 const BAR_MAX: usize = 40;
 /// Columns of a row beside its bar.
-const FIGURES: usize = 66;
+const FIGURES: usize = 68;
+/// What the headings of the tables stand for.
+const LEGEND: &str = "\
+  to emb   the rate as a share of the embedded door's
+  tax us   microseconds of CPU that a door adds per vector or query
+  p50 us   the median time of a request
+  unexpl.  the share of a door's time that none of its stages explains";
 
 impl Climb {
     /// The rates of the first op and batch with their bars, and nothing else.
@@ -25,7 +32,7 @@ impl Climb {
         for row in rows {
             let length = (row.rate / most * BAR_MAX as f64).round() as usize;
             let (rate, bar) = (grouped(row.rate), "█".repeat(length.max(1)));
-            let _ = writeln!(text, "  {:<15}{rate:>12}  {bar}", row.door);
+            let _ = writeln!(text, "  {:<17}{rate:>12}  {bar}", row.door);
         }
         text
     }
@@ -39,15 +46,11 @@ impl Climb {
             let rows: Vec<&Row> = self.group(op, batch).collect();
             let most = rows.iter().map(|row| row.rate).fold(0.0, f64::max);
             let unit = rows.first().map_or("", |row| row.unit);
-            let each = match op {
-                "search" => "queries",
-                _ => "vectors",
-            };
             // Writing to a string does not fail.
-            let _ = writeln!(text, "\n{op}, {batch} {each} per request");
+            let _ = writeln!(text, "\n{}", title(op, batch).0);
             let _ = writeln!(
                 text,
-                "  {:<15}{:>12}  {:bar$}{:>6}{:>8}{:>10}{:>9}",
+                "  {:<17}{:>12}  {:bar$}{:>6}{:>8}{:>10}{:>9}",
                 "", unit, "", "to emb", "tax us", "p50 us", "unexpl."
             );
             for row in rows {
@@ -59,7 +62,7 @@ impl Climb {
                 let unexplained = row.unexplained.map_or(String::new(), percent);
                 let _ = writeln!(
                     text,
-                    "  {:<15}{:>12}  {:bar$}{ratio:>6}{tax:>8}{:>10}{unexplained:>9}",
+                    "  {:<17}{:>12}  {:bar$}{ratio:>6}{tax:>8}{:>10}{unexplained:>9}",
                     row.door,
                     grouped(row.rate),
                     "█".repeat(length.max(1)),
@@ -67,9 +70,13 @@ impl Climb {
                 );
             }
         }
+        let _ = writeln!(text, "\n{LEGEND}");
         self.story_text(&mut text);
+        if !self.not_run.is_empty() {
+            text.push('\n');
+        }
         for not in &self.not_run {
-            let _ = writeln!(text, "\n  {} not run: {}", not.door, not.reason);
+            let _ = writeln!(text, "  {} not run: {}", not.door, not.reason);
         }
         for fault in &self.faults {
             let (door, op, batch) = (fault.door, fault.op, fault.batch);
@@ -77,7 +84,7 @@ impl Climb {
         }
         let _ = writeln!(
             text,
-            "\n{} vectors of {} components, durability {}, {} rounds, {:.0} s",
+            "\n{} vectors of {} components, durability {}, rounds: {}, {:.0} s",
             self.workload["vectors"],
             self.workload["dim"],
             self.workload["durability"].as_str().unwrap_or_default(),

@@ -160,3 +160,8 @@ BY_KIND: dict[str, type[Error]] = {
         Internal,
     )
 }
+
+
+# Tracebacks name the classes as callers import them.
+for _each in (Error, *Error.__subclasses__(), *InvalidArgument.__subclasses__()):
+    _each.__module__ = "nearfield"

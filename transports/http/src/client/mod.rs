@@ -149,9 +149,16 @@ impl Client {
             true => String::new(),
             false => format!(" at port {}", self.target.port),
         };
+        // What TLS refuses has been reached.
+        let advice = match error.kind() {
+            std::io::ErrorKind::InvalidData => {
+                "is it a server with TLS, and is its certificate trusted?"
+            }
+            _ => "is `nearfield serve` running there?",
+        };
         Error::new(
             ErrorKind::Unavailable,
-            format!("{url} cannot be reached{port}: {error}; is `nearfield serve` running there?"),
+            format!("{url} cannot be reached{port}: {error}; {advice}"),
         )
     }
 
