@@ -233,8 +233,17 @@ impl Import {
                 Ok((description, false))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                store.call(self.schema.create(name, source.dimension()))?;
-                Ok((store.describe(name)?, true))
+                let create = self.schema.create(name, source.dimension());
+                match store.try_call(&mut Context::default(), create) {
+                    // Another process made it meanwhile.
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                        let description = store.describe(name)?;
+                        self.check_schema(&description, source)?;
+                        Ok((description, false))
+                    }
+                    Err(error) => Err(Failure::of(&error, store.target())),
+                    Ok(_) => Ok((store.describe(name)?, true)),
+                }
             }
             Err(error) => Err(Failure::of(&error, store.target())),
         }

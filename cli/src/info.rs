@@ -35,14 +35,10 @@ pub(crate) struct Info {
 impl Info {
     pub(crate) fn run(self, output: Output) -> Outcome {
         let store = Store::open(&self.store, "info")?;
-        let names = match self.collection {
-            Some(name) => vec![name],
-            None => store.collections()?,
+        let descriptions = match self.collection {
+            Some(name) => vec![store.describe(&name)?],
+            None => store.describe_all(&store.collections()?)?,
         };
-        let descriptions = names
-            .iter()
-            .map(|name| store.describe(name))
-            .collect::<Outcome<Vec<_>>>()?;
         let disk = store.disk_bytes();
         let others = Others::of(&store)?;
         let (owner, guests) = others.json();

@@ -29,10 +29,9 @@ impl List {
         let mut table = Table::new([Align::Left, Align::Right, Align::Right, Align::Left])
             .heading(["collection", "points", "dimension", "metric"])
             .cell_columns_max(128);
-        for name in &names {
-            let description = store.describe(name)?;
+        for description in store.describe_all(&names)? {
             table.row([
-                name.clone(),
+                description.collection,
                 number(description.count),
                 number(description.dimension as u64),
                 description.metric.to_string(),

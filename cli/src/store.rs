@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 use nearfield::{
-    Builder, Context, Database, DescribeCollection, Description, ListCollections, Participants,
-    Verb,
+    Builder, Context, Database, DescribeCollection, Description, ErrorKind, ListCollections,
+    Participants, Verb,
 };
 
 use crate::budget;
@@ -209,6 +209,18 @@ impl Store {
     /// A collection's schema and state.
     pub(crate) fn describe(&self, collection: &str) -> Outcome<Description> {
         self.call(DescribeCollection::new(collection))
+    }
+
+    /// The schemas and states of collections, of those that are still there.
+    pub(crate) fn describe_all(&self, names: &[String]) -> Outcome<Vec<Description>> {
+        let described = names.iter().filter_map(|name| {
+            match self.try_call(&mut Context::default(), DescribeCollection::new(name)) {
+                // Another process has dropped it meanwhile.
+                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                described => Some(described.map_err(|error| Failure::of(&error, &self.target))),
+            }
+        });
+        described.collect()
     }
 
     /// The collection that is named, or the only one there is.

@@ -5,6 +5,8 @@ mod common;
 #[path = "common/served.rs"]
 mod served;
 
+use std::io::{Read as _, Write as _};
+
 use common::{Place, noise, npy};
 use served::Served;
 
@@ -69,6 +71,57 @@ fn info_tells_who_shares_the_path() {
     drop((first, second));
     let told = place.json(&["info", "data"]);
     assert!(told["owner"].is_null(), "{told}");
+}
+
+#[test]
+fn collections_that_come_and_go_meanwhile_stop_no_command() {
+    let place = Place::new();
+    let server = Served::start(&place.path("data"));
+    place.ok(&["create", "data", "docs", "--dimension", "3"]);
+    let database = nearfield::connect(server.url()).unwrap();
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let is_over = &is_over;
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                for name in ["a", "b", "c", "e"] {
+                    drop(database.create_collection(name, 8, nearfield::Metric::Dot));
+                }
+                for name in ["a", "b", "c", "e"] {
+                    drop(database.drop_collection(name));
+                }
+            }
+        });
+        for _ in 0..20 {
+            place.ok(&["info", "data", "--json"]);
+            assert!(place.ok(&["list", "data"]).contains("docs"));
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_stopped_owner_keeps_no_scraper_waiting() {
+    let place = Place::new();
+    let first = Served::start(&place.path("data"));
+    let second = Served::start(&place.path("data"));
+    place.ok(&["create", second.url(), "docs", "--dimension", "3"]);
+    let signal = |name: &str| {
+        let mut kill = std::process::Command::new("kill");
+        let sent = kill.args([name, &first.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    };
+    signal("-STOP");
+    let start = std::time::Instant::now();
+    let address = second.url().strip_prefix("http://").unwrap();
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let request = format!("GET /metrics HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    signal("-CONT");
+    assert!(text.contains("nearfield_calls_total"), "{text}");
+    assert!(start.elapsed() < std::time::Duration::from_secs(10));
 }
 
 #[test]

@@ -90,9 +90,22 @@ impl Shared {
         self.state.with(State::new, |state| {
             let context = Context::default();
             let until = self.entrance.until(&context);
-            match &*self.role(state, &context, until)? {
-                Role::Owner(owner) => Ok(Participants::of(self.entrance.root(), owner.guests())),
-                Role::Guest(_) => self.entrance.participants(),
+            loop {
+                let role = self.role(state, &context, until)?;
+                let failure = match &*role {
+                    Role::Owner(owner) => {
+                        return Ok(Participants::of(self.entrance.root(), owner.guests()));
+                    }
+                    Role::Guest(_) => match self.entrance.participants() {
+                        Err(error) if error.kind() == ErrorKind::Unavailable => error,
+                        told => return told,
+                    },
+                };
+                // If the owner has gone, that is noticed by then, and there is another to ask.
+                std::thread::sleep(GLANCE);
+                if !role.is_over() || Instant::now() >= until {
+                    return Err(failure);
+                }
             }
         })
     }

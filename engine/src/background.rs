@@ -7,6 +7,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use nearfield_model::{Error, ErrorKind, Result};
+
 use crate::collection::Collection;
 
 /// How long the coder waits for more rows before it codes what is there.
@@ -141,10 +143,16 @@ pub(crate) type Collections = dyn Fn() -> Vec<Arc<Collection>> + Send + Sync;
 type Work = fn(&Signal, &Collections);
 
 impl Background {
-    /// Starts the threads. Without them the writers do what they must.
-    pub(crate) fn start(collections: Arc<Collections>) -> Background {
-        let signal = Arc::new(Signal::default());
-        let mut threads = Vec::new();
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// `Unavailable` if the process may have no more threads: without one of them writers would
+    /// wait for work that nobody does.
+    pub(crate) fn start(collections: Arc<Collections>) -> Result<Background> {
+        let mut background = Background {
+            signal: Arc::default(),
+            threads: Vec::new(),
+        };
         for (name, work) in [
             ("nearfield-codes", make_codes as Work),
             ("nearfield-files", keep_files),
@@ -153,11 +161,18 @@ impl Background {
             ("nearfield-index", keep_indexes),
             ("nearfield-compact", compact_logs),
         ] {
-            let (signal, collections) = (signal.clone(), collections.clone());
+            let (signal, collections) = (background.signal.clone(), collections.clone());
             let thread = std::thread::Builder::new().name(name.to_owned());
-            threads.extend(thread.spawn(move || work(&signal, &*collections)).ok());
+            let thread = thread.spawn(move || work(&signal, &*collections));
+            let thread = thread.map_err(|error| {
+                Error::new(
+                    ErrorKind::Unavailable,
+                    format!("the thread {name} cannot be started: {error}; allow more threads"),
+                )
+            })?;
+            background.threads.push(thread);
         }
-        Background { signal, threads }
+        Ok(background)
     }
 
     pub(crate) fn signal(&self) -> &Arc<Signal> {
@@ -169,7 +184,7 @@ impl Drop for Background {
     fn drop(&mut self) {
         self.signal.stop();
         for thread in self.threads.drain(..) {
-            // A panic was reported where it happened.
+            // What a panic interrupts is tried again, and shown as a fault.
             let _stopped = thread.join();
         }
     }
@@ -208,10 +223,7 @@ fn keep_files(signal: &Signal, collections: &Collections) {
                 .any(|collection| collection.scrub_some(SCRUB_RECORDS));
         }
         for collection in collections() {
-            collection.make_file_ahead();
-            if idle == IDLE_ROUNDS {
-                collection.sync_behind();
-            }
+            collection.keep_files(idle == IDLE_ROUNDS);
         }
     }
 }
@@ -281,8 +293,7 @@ fn write_checkpoints(signal: &Signal, collections: &Collections) {
     let mut delay = None;
     while let Some(writes) = signal.wait(seen, delay) {
         for collection in collections() {
-            // It is tried again after the next write; writers report a failing disk.
-            let _tried_again = collection.checkpoint_if_due();
+            collection.keep_checkpoint();
         }
         delay = (writes != seen).then_some(CHECKPOINT_DELAY);
         seen = writes;

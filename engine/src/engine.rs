@@ -106,6 +106,7 @@ impl Engine {
                 open.values().cloned().collect()
             }))
         });
+        let background = background.transpose()?;
         Ok(Engine {
             root: path.to_owned(),
             io,

@@ -2,7 +2,7 @@
 //! Rows keep their numbers and writes theirs, so indexes only forget the rows that are gone.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::IoSlice;
 use std::sync::Arc;
 
@@ -10,7 +10,9 @@ use half::f16;
 use nearfield_model::{Compacted, Context, Error, Ids, Metadata, MetadataColumn, Result, Storage};
 
 use super::Collection;
+use super::removals::{Removals, Taken, is_needless};
 use super::wear::{dead_rows, log_bytes};
+use crate::index::live::{LOCK_STEP, lock_for};
 use crate::log::file::{FILE_HEADER_BYTES, FileHeader, LogFile, RecordPlace};
 use crate::log::ids;
 use crate::log::record::{Header, Kind};
@@ -21,8 +23,33 @@ use crate::storage;
 /// Files whose live rows take less than this share of a full file together are rewritten as one.
 const SMALL_SHARE: u64 = 16;
 
-/// The numbers of files that are rewritten or removed together.
-type Taken = BTreeSet<u64>;
+/// Neighbouring files that may become one.
+#[derive(Default)]
+struct Run {
+    /// Each with whether nothing in it is to be kept but what its rows had replaced.
+    files: Vec<(Arc<LogFile>, bool)>,
+    /// Bytes of their live rows.
+    bytes: u64,
+    is_due: bool,
+}
+
+impl Run {
+    /// The files to rewrite, each list as one file. Files of which nothing is to be kept are in
+    /// none, and do not have their neighbours rewritten.
+    fn rewritten(self, removals: &Removals) -> Vec<Vec<Arc<LogFile>>> {
+        let is_due = self.is_due;
+        let files = self.files.into_iter();
+        let files = files.filter(|(file, is_spent)| match is_spent {
+            true => removals.are_due_in(file),
+            false => is_due,
+        });
+        let files: Vec<_> = files.map(|(file, _)| file).collect();
+        match is_due {
+            true => vec![files],
+            false => files.into_iter().map(|file| vec![file]).collect(),
+        }
+    }
+}
 
 impl Collection {
     /// Rewrites the log files that hold dead rows, and the index's files.
@@ -62,7 +89,7 @@ impl Collection {
             done.files += rewritten.files;
             done.bytes_after = rewritten.bytes_after;
         }
-        self.compact_index()?;
+        self.compact_index(context)?;
         Ok(done)
     }
 
@@ -84,18 +111,25 @@ impl Collection {
     /// Rewrites those of the files of these numbers that are sealed and hold dead rows, small
     /// neighbours as one, and removes the sealed files of which nothing is left to keep.
     pub(super) fn rewrite_files(&self, context: &Context, numbers: &[u64]) -> Result<Compacted> {
-        let mut manifest = self.manifest();
+        let wait = || self.index.wait(LOCK_STEP);
+        let mut manifest = lock_for(context, &self.manifest, &wait)?;
         let bytes_before = log_bytes(&self.view());
         let active = self.writing().log.end().0.header.number;
         let view = self.view();
         let mut taken = Taken::default();
         let runs = self.runs(&view, active, numbers, &mut taken);
+        let removals = self.removals(&view, taken)?;
         let mut new = BTreeMap::new();
-        for run in &runs {
-            context.check()?;
-            let file = self.rewrite(&view, run, &taken)?;
-            new.insert(file.header.number, Arc::new(file));
+        for files in runs.into_iter().flat_map(|run| run.rewritten(&removals)) {
+            match self.rewrite(context, &view, &files, &removals) {
+                Ok(file) => new.insert(file.header.number, Arc::new(file)),
+                Err(error) => {
+                    self.remove_unused(new.values().map(|file| &**file));
+                    return Err(error);
+                }
+            };
         }
+        let taken = removals.taken;
         if taken.is_empty() {
             return Ok(Compacted {
                 files: 0,
@@ -134,53 +168,41 @@ impl Collection {
         })
     }
 
-    /// Which of the files before `active` are rewritten, each run into one: those of these
-    /// numbers that hold dead rows, with their neighbours as long as they are small. They and
-    /// the files of which nothing is left to keep go into `taken`.
-    fn runs(
-        &self,
-        view: &View,
-        active: u64,
-        numbers: &[u64],
-        taken: &mut Taken,
-    ) -> Vec<Vec<Arc<LogFile>>> {
+    /// The files before `active`, in runs of which each may become one: neighbours that are small.
+    /// Due are those of these numbers that hold dead rows; they, their runs and the files without
+    /// live rows of which nothing is left to keep go into `taken`.
+    fn runs(&self, view: &View, active: u64, numbers: &[u64], taken: &mut Taken) -> Vec<Run> {
         let bytes_max = self.place.file_bytes / SMALL_SHARE;
-        // The files of a run, the bytes of their live rows, and whether one is due.
-        let mut runs: Vec<(Vec<Arc<LogFile>>, u64, bool)> = Vec::new();
+        let mut runs: Vec<Run> = Vec::new();
         let sealed = view.files.iter();
         for file in sealed.filter(|file| file.header.number < active) {
             let (stored, dead) = (file.stored_rows(), dead_rows(view, file));
-            let due = dead > 0 && numbers.contains(&file.header.number);
+            let is_due = dead > 0 && numbers.contains(&file.header.number);
             // Damage is met, and reported, where there are rows to copy.
-            if (due || stored == 0)
+            let is_spent = (is_due || stored == 0)
                 && dead == stored
-                && is_needless(view, file, taken).unwrap_or(false)
-            {
-                taken.insert(file.header.number);
-                continue;
-            }
-            if due {
+                && is_needless(view, file, taken).unwrap_or(false);
+            if is_due || is_spent {
                 taken.insert(file.header.number);
             }
             let live = match stored {
+                _ if is_spent => 0,
                 0 => file.settled_bytes(),
                 _ => {
                     (u128::from(file.settled_bytes()) * u128::from(stored - dead)
                         / u128::from(stored)) as u64
                 }
             };
-            match runs.last_mut() {
-                Some((run, bytes, is_due)) if *bytes + live <= bytes_max => {
-                    run.push(file.clone());
-                    *bytes += live;
-                    *is_due |= due;
-                }
-                _ => runs.push((vec![file.clone()], live, due)),
-            }
+            let run = match runs.last_mut() {
+                Some(run) if is_spent || run.bytes + live <= bytes_max => run,
+                _ => runs.push_mut(Run::default()),
+            };
+            run.files.push((file.clone(), is_spent));
+            run.bytes += live;
+            run.is_due |= is_due && !is_spent;
         }
-        let due = runs.into_iter().filter(|(_, _, is_due)| *is_due);
-        let runs: Vec<_> = due.map(|(run, _, _)| run).collect();
-        taken.extend(runs.iter().flatten().map(|file| file.header.number));
+        let due = runs.iter().filter(|run| run.is_due);
+        taken.extend(due.flat_map(|run| run.files.iter().map(|(file, _)| file.header.number)));
         runs
     }
 
@@ -205,7 +227,14 @@ impl Collection {
     }
 
     /// Writes the next generation of the first of these files: all of them without dead rows.
-    fn rewrite(&self, view: &View, run: &[Arc<LogFile>], taken: &Taken) -> Result<LogFile> {
+    /// What is half made is removed.
+    fn rewrite(
+        &self,
+        context: &Context,
+        view: &View,
+        run: &[Arc<LogFile>],
+        removals: &Removals,
+    ) -> Result<LogFile> {
         let first = run
             .first()
             .ok_or_else(|| Error::internal("no file is to be rewritten"))?;
@@ -224,43 +253,96 @@ impl Collection {
             .map_err(fail)?;
         // What is left of a record may take more room than it did, as its rows are listed.
         let old_bytes: u64 = run.iter().map(|old| old.settled_bytes()).sum();
-        let map_bytes = 2 * old_bytes + (1 << 20);
+        let map_bytes = 2 * old_bytes + removals.bytes() + (1 << 20);
         let new = LogFile::new(header, path.clone(), file, map_bytes)?;
         new.settle(FILE_HEADER_BYTES)?;
-        let mut out = Output {
-            file: &new,
-            position: FILE_HEADER_BYTES,
-            previous: header.previous,
-        };
-        for old in run {
-            for record in records(old) {
-                let (position, record) = record?;
-                match record.kind {
-                    Kind::Delete => keep_delete(view, old, position, &record, taken, &mut out)?,
-                    _ => self.keep_rows(view, old, position, &record, &mut out)?,
-                }
-            }
+        let copied = self.copy_records(context, view, run, removals, &new);
+        let synced = copied.and_then(|()| new.file.sync_data().map_err(fail));
+        let synced = synced.and_then(|()| io.sync_directory(&self.place.directory).map_err(fail));
+        if let Err(error) = synced {
+            self.remove_unused([&new]);
+            return Err(error);
         }
-        new.file.sync_data().map_err(fail)?;
-        io.sync_directory(&self.place.directory).map_err(fail)?;
         Ok(new)
     }
 
-    /// Copies the live rows of a record.
-    fn keep_rows(
+    /// Removes files that were made for nothing.
+    fn remove_unused<'a>(&self, files: impl IntoIterator<Item = &'a LogFile>) {
+        for file in files {
+            // What cannot be removed now is removed when the store is opened next.
+            let _leftover = self.place.io.remove(&file.path);
+        }
+    }
+
+    /// Copies what is to be kept of files into a new one.
+    fn copy_records(
+        &self,
+        context: &Context,
+        view: &View,
+        run: &[Arc<LogFile>],
+        removals: &Removals,
+        new: &LogFile,
+    ) -> Result<()> {
+        let mut out = Output {
+            file: new,
+            position: FILE_HEADER_BYTES,
+            previous: new.header.previous,
+        };
+        for old in run {
+            for record in records(old) {
+                context.check()?;
+                let (position, record) = record?;
+                let removed = removals.kept(view, old, position, &record)?;
+                self.keep(view, old, position, &record, removed, &mut out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies the live rows of a record, and the rows that it still has to remove.
+    fn keep(
         &self,
         view: &View,
         old: &LogFile,
         offset: u64,
         record: &Header,
+        removed: Vec<u8>,
         out: &mut Output<'_>,
     ) -> Result<()> {
-        let Some(place) = old
-            .find(record.first_row)
-            .filter(|place| place.offset() == offset)
-        else {
+        let place = old.find(record.first_row);
+        let place = place.filter(|place| place.offset() == offset);
+        if let Some(place) = place
+            && view.live_between(place.first_row, place.first_row + place.rows) > 0
+        {
+            return self.keep_rows(view, old, place, record, &removed, out);
+        }
+        if removed.is_empty() {
             return Ok(());
+        }
+        let sections = Sections {
+            list: &removed,
+            ..Sections::default()
         };
+        let mut header = Header {
+            numeric_ids: false,
+            compacted: record.kind != Kind::Delete,
+            rows: 0,
+            stored: 0,
+            ..record.clone()
+        };
+        out.record(&mut header, &sections).map(|_| ())
+    }
+
+    /// Copies the live rows of a record that has some.
+    fn keep_rows(
+        &self,
+        view: &View,
+        old: &LogFile,
+        place: &RecordPlace,
+        record: &Header,
+        removed: &[u8],
+        out: &mut Output<'_>,
+    ) -> Result<()> {
         old.verify_all(place)?;
         let mut kept_ids = Vec::new();
         let mut list = Vec::new();
@@ -272,9 +354,7 @@ impl Collection {
                 rows.push(row);
             }
         })?;
-        if rows.is_empty() {
-            return Ok(());
-        }
+        list.extend_from_slice(removed);
         let mut matrix = Vec::with_capacity(rows.len() * self.schema.vector_bytes());
         let mut scales: Vec<u8> = Vec::new();
         let mut scratch = Vec::new();
@@ -326,7 +406,7 @@ impl Collection {
 
 /// The records of a file and their offsets, up to a mark or zeros. Anything else is damage:
 /// what is behind it would be lost.
-fn records(file: &LogFile) -> impl Iterator<Item = Result<(u64, Header)>> {
+pub(super) fn records(file: &LogFile) -> impl Iterator<Item = Result<(u64, Header)>> {
     let mut next = FILE_HEADER_BYTES;
     std::iter::from_fn(move || {
         let position = next;
@@ -344,60 +424,6 @@ fn records(file: &LogFile) -> impl Iterator<Item = Result<(u64, Header)>> {
             }
         }
     })
-}
-
-/// Whether a file without live rows has no delete that is still needed.
-fn is_needless(view: &View, file: &LogFile, taken: &Taken) -> Result<bool> {
-    for record in records(file) {
-        let (offset, record) = record?;
-        if record.kind == Kind::Delete {
-            let place = RecordPlace::new(offset, &record, false);
-            for row in file.list(&place, &record)? {
-                if is_stored(view, file, u32::from_le_bytes(*row), taken)? {
-                    return Ok(false);
-                }
-            }
-        }
-    }
-    Ok(true)
-}
-
-/// Whether the log still has a row that a delete in `file` lists, once files are taken.
-fn is_stored(view: &View, file: &LogFile, row: u32, taken: &Taken) -> Result<bool> {
-    let Ok((holder, _)) = view.place(row) else {
-        return Ok(false);
-    };
-    // Of files that are rewritten only live rows are left.
-    let number = holder.header.number;
-    let is_taken = number == file.header.number || taken.contains(&number);
-    Ok(!is_taken && view.id(row)?.is_some())
-}
-
-/// Copies what a delete removed, without the rows that are gone from the log: those no
-/// longer need it.
-fn keep_delete(
-    view: &View,
-    old: &LogFile,
-    offset: u64,
-    record: &Header,
-    taken: &Taken,
-    out: &mut Output<'_>,
-) -> Result<()> {
-    let place = RecordPlace::new(offset, record, false);
-    let mut list = Vec::new();
-    for entry in old.list(&place, record)? {
-        if is_stored(view, old, u32::from_le_bytes(*entry), taken)? {
-            list.extend_from_slice(entry);
-        }
-    }
-    if list.is_empty() {
-        return Ok(());
-    }
-    let sections = Sections {
-        list: &list,
-        ..Sections::default()
-    };
-    out.record(&mut record.clone(), &sections).map(|_| ())
 }
 
 /// The end of a file that is being rewritten.

@@ -82,7 +82,7 @@ impl Collection {
         if self.retry.drain.is_waiting(&*self.place.io) {
             return false;
         }
-        let worked = self.drain(at_rest, &stop);
+        let worked = self.guarded("draining the tail", || self.drain(at_rest, &stop));
         self.index.progress(0);
         self.ended(worked, &self.retry.drain, &stop)
     }
@@ -95,7 +95,8 @@ impl Collection {
         }
         let _one_at_a_time = self.index.working();
         let view = self.view();
-        let worked = self.ended(self.upkeep(at_rest, &stop), &self.retry.upkeep, &stop);
+        let worked = self.guarded("upkeep of the index", || self.upkeep(at_rest, &stop));
+        let worked = self.ended(worked, &self.retry.upkeep, &stop);
         let live = self.index.live();
         let is_done = !worked && !stop() && self.index.fault().is_none();
         if at_rest && is_done && self.due(&live, &view, true).is_none() && !self.is_worn(true) {
@@ -113,15 +114,17 @@ impl Collection {
         match worked {
             Ok(true) => {
                 self.index.note(None);
-                retry.note(clock, false);
+                retry.succeeded();
                 true
             }
             Ok(false) => false,
             Err(_) if stop() => false,
             Err(error) => {
-                self.index.note(Some(error));
+                self.index.note(Some(error.clone()));
                 // Writers who do the work themselves try with each write.
-                retry.note(clock, self.options.background);
+                if self.options.background {
+                    retry.failed(clock, error);
+                }
                 false
             }
         }
@@ -137,6 +140,7 @@ impl Collection {
         while self.lags()
             && clock.now().saturating_sub(start) < DELAY_MAX
             && self.index.fault().is_none()
+            && self.retry.index_fault().is_none()
             && !self.is_closed()
         {
             context.check()?;
@@ -326,12 +330,17 @@ impl Collection {
         if is_stale && count > 0 {
             return self.calibrate_anew(&view, newest, stop);
         }
+        if self.is_crowded(&live, newest) {
+            return self.train(&view, newest.model.epoch + 1, stop);
+        }
         let is_worn = |segment: &&Arc<Segment>| {
             let dead = segment.dead_rows(&view);
             dead > 0 && u64::from(dead) * u64::from(DEAD_SHARE) >= u64::from(segment.stored())
         };
         if let Some(worn) = live.segments.iter().find(is_worn) {
-            return self.merge(std::slice::from_ref(worn)).map(|()| true);
+            return self
+                .merge(std::slice::from_ref(worn), &|| Ok(()))
+                .map(|()| true);
         }
         Ok(self.index.forget_fine(&view))
     }
@@ -465,11 +474,12 @@ impl Collection {
         let Some(parts) = due_for_merging(&live, self.batch_rows_min(), at_rest) else {
             return Ok(false);
         };
-        self.merge(parts)?;
+        self.merge(parts, &|| Ok(()))?;
         Ok(true)
     }
 
-    fn merge(&self, parts: &[Arc<Segment>]) -> Result<()> {
+    /// Makes one segment of several; `check` is asked now and then whether to go on.
+    fn merge(&self, parts: &[Arc<Segment>], check: &dyn Fn() -> Result<()>) -> Result<()> {
         let live = self.index.live();
         let Some(model) = parts.first().and_then(|part| live.model_of(part)) else {
             return Err(Error::internal("a segment without a model"));
@@ -478,7 +488,7 @@ impl Collection {
         pause();
         self.sync_before(&view)?;
         let number = self.index.take_number();
-        let merged = workshop(&self.place, model).merge(number, parts, &view)?;
+        let merged = workshop(&self.place, model).merge(number, parts, &view, check)?;
         pause();
         self.replace(parts, vec![Arc::new(merged)], view.sequence)
     }
@@ -500,8 +510,8 @@ impl Collection {
     }
 
     /// Writes all segments anew as one, without rows that are dead.
-    pub(super) fn compact_index(&self) -> Result<()> {
-        let _one_at_a_time = self.index.working();
+    pub(super) fn compact_index(&self, context: &Context) -> Result<()> {
+        let _one_at_a_time = self.index.working_for(context)?;
         let live = self.index.live();
         let view = self.view();
         for parts in live
@@ -509,7 +519,7 @@ impl Collection {
             .chunk_by(|a, b| a.extent.epoch == b.extent.epoch)
         {
             if parts.len() > 1 || parts.iter().any(|part| part.dead_rows(&view) > 0) {
-                self.merge(parts)?;
+                self.merge(parts, &|| context.check())?;
             }
         }
         Ok(())

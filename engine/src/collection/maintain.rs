@@ -11,6 +11,7 @@ use crate::log::recovery::Start;
 use crate::manifest::{Manifest, checkpoint_path};
 use crate::pause::pause;
 use crate::points::View;
+use crate::retry::{Retry, guarded};
 use crate::storage;
 
 /// Rows that may wait for their codes before writers help to make them. Each is compared
@@ -36,8 +37,7 @@ impl Collection {
             if self.tail.unencoded(view.rows) <= backlog {
                 break;
             }
-            // A row that cannot be read is compared exactly later, which reports it.
-            if !self.tail.encode_group(&self.schema, &view).unwrap_or(false) {
+            if !self.encode_some() {
                 break;
             }
         }
@@ -62,14 +62,74 @@ impl Collection {
             || self.compact_some(at_rest)
     }
 
+    /// Does work behind the writers' backs; a panic there is a failure like others. Writers who do
+    /// it themselves are told of the panic.
+    pub(super) fn guarded<T>(&self, what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        match self.options.background {
+            true => guarded(what, work),
+            false => work(),
+        }
+    }
+
+    /// As [`guarded`](Self::guarded), for work that is put off after a failure; true if it was
+    /// done and says so.
+    pub(super) fn attempt(
+        &self,
+        what: &str,
+        retry: &Retry,
+        work: impl FnOnce() -> Result<bool>,
+    ) -> bool {
+        let clock = &*self.place.io;
+        if self.is_closed() || retry.is_waiting(clock) {
+            return false;
+        }
+        match self.guarded(what, work) {
+            Ok(worked) => {
+                retry.succeeded();
+                worked
+            }
+            Err(error) => {
+                retry.failed(clock, error);
+                false
+            }
+        }
+    }
+
+    /// Why some work behind the writers' backs failed when it was tried last, if any did.
+    pub(crate) fn fault(&self) -> Option<Error> {
+        self.index.fault().or_else(|| self.retry.fault())
+    }
+
     /// Codes some rows; true if there may be more.
     pub(crate) fn encode_some(&self) -> bool {
-        let view = self.view();
-        !self.is_closed() && self.tail.encode_group(&self.schema, &view).unwrap_or(false)
+        self.attempt("coding the tail", &self.retry.codes, || {
+            let coded = self.tail.encode_group(&self.schema, &self.view());
+            // A row that cannot be read is compared exactly later, which reports it.
+            Ok(coded.unwrap_or(false))
+        })
+    }
+
+    /// Keeps the log's files: makes the next one ahead and, once nobody writes, syncs what was
+    /// written without waiting for the disk.
+    pub(crate) fn keep_files(&self, is_idle: bool) {
+        self.attempt("keeping the log's files", &self.retry.files, || {
+            self.make_file_ahead();
+            if is_idle {
+                self.sync_behind();
+            }
+            Ok(true)
+        });
+    }
+
+    /// Writes a checkpoint if it is time, unless the last failed a moment ago.
+    pub(crate) fn keep_checkpoint(&self) {
+        self.attempt("writing a checkpoint", &self.retry.checkpoints, || {
+            self.checkpoint_if_due().map(|()| true)
+        });
     }
 
     /// Makes the next log file ahead, if it is time.
-    pub(crate) fn make_file_ahead(&self) {
+    fn make_file_ahead(&self) {
         let wanted = self.writing().log.wants_ahead();
         if let Some(wanted) = wanted.filter(|_| !self.is_closed()) {
             wanted.run();
@@ -77,7 +137,7 @@ impl Collection {
     }
 
     /// Syncs what was written without waiting for the disk.
-    pub(crate) fn sync_behind(&self) {
+    fn sync_behind(&self) {
         if self.syncer.is_behind() {
             // A failure stops the writers, who report it.
             let _reported_by_writers = self.flush();
@@ -139,7 +199,7 @@ impl Collection {
         };
         // Replay begins at the checkpoint, so all before it has to be on disk.
         self.syncer.check()?;
-        self.syncer.sync_to(start.sequence)?;
+        self.syncer.sync_with_marks(start.sequence)?;
         pause();
         let io = &*self.place.io;
         // A number that is taken may be named by a manifest whose saving failed half-way.

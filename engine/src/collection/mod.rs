@@ -1,6 +1,9 @@
 //! One collection: its log, points and indexes, kept in step.
 
 mod compact;
+mod crowding;
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod indexing;
@@ -11,6 +14,9 @@ pub(crate) mod matching;
 pub(crate) mod memory;
 mod open;
 pub(crate) mod read;
+mod removals;
+#[cfg(test)]
+mod resurrection;
 mod scrub;
 pub(crate) mod snapshot;
 mod wear;
@@ -146,16 +152,20 @@ impl Collection {
             memory_bytes,
             damage: self.scrub.damage(),
             write_delay_us: self.index.delayed_us.load(Ordering::Relaxed),
-            index: describe_index(&self.index, &live, &view),
+            index: describe_index(&self.index, &live, &view, self.fault()),
             fields: fields.describe(),
         }
     }
 }
 
-/// The index, for people; none before an epoch was trained.
-fn describe_index(index: &Index, live: &Live, view: &View) -> Option<IndexDescription> {
+/// The index, for people; none before an epoch was trained, unless something fails.
+fn describe_index(
+    index: &Index,
+    live: &Live,
+    view: &View,
+    fault: Option<Error>,
+) -> Option<IndexDescription> {
     let newest = live.newest();
-    let fault = index.fault().map(|error| error.to_string());
     if newest.is_none() && fault.is_none() {
         return None;
     }
@@ -183,6 +193,6 @@ fn describe_index(index: &Index, live: &Live, view: &View) -> Option<IndexDescri
         bytes: segments().map(|segment| segment.bytes).sum(),
         settled: index.settled.load(Ordering::Acquire) == view.sequence + 1,
         calibration: calibration.collect(),
-        fault,
+        fault: fault.map(|error| error.to_string()),
     })
 }

@@ -243,9 +243,10 @@ impl Replay for Loading {
         self.fill_ids()?;
         match header.kind {
             Kind::Upsert | Kind::UpdateMetadata => self.collection.rows(file, offset, header)?,
-            Kind::Delete => self.collection.delete(file, offset, header)?,
+            Kind::Delete => self.collection.pass_over(header.first_row),
             Kind::Mark => return Ok(()),
         }
+        self.collection.remove(file, offset, header)?;
         self.collection.view.sequence = header.sequence;
         let outcome = Outcome {
             kind: header.kind as u8,
@@ -332,10 +333,18 @@ impl Parts {
         Ok(())
     }
 
-    fn delete(&mut self, file: &Arc<LogFile>, offset: u64, header: &Header) -> Result<()> {
+    /// Takes rows up to `end` for dead: compaction dropped them.
+    fn pass_over(&mut self, end: u32) {
+        for row in self.view.rows..end {
+            self.view.tombstones.insert(row);
+        }
+        self.view.rows = self.view.rows.max(end);
+    }
+
+    /// Removes the rows that a record lists.
+    fn remove(&mut self, file: &Arc<LogFile>, offset: u64, header: &Header) -> Result<()> {
         let place = RecordPlace::new(offset, header, true);
-        for entry in file.list(&place, header)? {
-            let row = u32::from_le_bytes(*entry);
+        for row in file.removed(&place, header)? {
             if row >= self.view.rows {
                 return Err(file.corrupt(offset, "a removed row's number"));
             }

@@ -33,6 +33,12 @@ impl Scrub {
 impl Collection {
     /// Checks some records; false when all are checked.
     pub(crate) fn scrub_some(&self, records: usize) -> bool {
+        self.attempt("checking the log", &self.retry.files, || {
+            Ok(self.check_records(records))
+        })
+    }
+
+    fn check_records(&self, records: usize) -> bool {
         let view = self.view();
         let mut state = self.scrub.state();
         for _ in 0..records {

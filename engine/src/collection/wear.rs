@@ -162,11 +162,21 @@ impl Collection {
         if self.is_closed() || self.retry.compaction.is_waiting(&*self.place.io) {
             return false;
         }
-        let worked = self.compact_worn_files(at_rest);
+        let worked = self.guarded("compaction of the log", || self.compact_worn_files(at_rest));
         self.wear.ended(worked.is_err());
-        let failed = worked.is_err() && self.options.background;
-        self.retry.compaction.note(&*self.place.io, failed);
-        worked.unwrap_or(false)
+        match worked {
+            Ok(worked) => {
+                self.retry.compaction.succeeded();
+                worked
+            }
+            Err(error) => {
+                // Writers who do the work themselves try with each write.
+                if self.options.background {
+                    self.retry.compaction.failed(&*self.place.io, error);
+                }
+                false
+            }
+        }
     }
 
     /// Whether there are files to rewrite.

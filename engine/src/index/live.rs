@@ -1,11 +1,11 @@
 //! The index of a collection as searches see it, and the document that names its files.
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use nearfield_model::{Error, Metric, Result};
+use nearfield_model::{Context, Error, Metric, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Rotation;
@@ -66,6 +66,21 @@ impl Live {
         models.into_iter().find(|model| model.epoch == epoch)
     }
 
+    /// Rows of the fullest list of the newest epoch.
+    pub(crate) fn fullest_list(&self) -> u64 {
+        let Some(newest) = self.newest() else {
+            return 0;
+        };
+        let segments: Vec<_> = self.segments_of(newest.model.epoch).collect();
+        let rows = |list| {
+            let counts = segments
+                .iter()
+                .map(|segment| u64::from(segment.count(list)));
+            counts.sum()
+        };
+        (0..newest.model.lists()).map(rows).max().unwrap_or(0)
+    }
+
     /// Whether a segment goes behind the others: its first row is the first that is not covered,
     /// and its epoch is in use.
     pub(crate) fn continues(&self, segment: &Segment) -> bool {
@@ -117,6 +132,9 @@ struct EpochRecord {
     calibration: Calibration,
 }
 
+/// How long a caller with a deadline waits between two looks at a lock.
+pub(crate) const LOCK_STEP: Duration = Duration::from_millis(5);
+
 /// The index of a collection.
 #[derive(Debug)]
 pub(crate) struct Index {
@@ -140,12 +158,37 @@ pub(crate) struct Index {
     pub(crate) lost: Vec<Error>,
     /// Held by whoever replaces segments.
     work: Mutex<()>,
+    /// Held by whoever is the next to do so.
+    turn: Mutex<()>,
+    looked: Mutex<Looked>,
+}
+
+/// When lists were last compared, and what came of it when the epoch began.
+#[derive(Debug, Default)]
+pub(crate) struct Looked {
+    /// The epoch, and the rows that were in lists.
+    pub(crate) at: (u64, u32),
+    /// How many times the rows of an even share the fullest list had at the first look of the epoch.
+    pub(crate) crowding: u64,
 }
 
 impl Index {
+    /// When lists were last compared.
+    pub(crate) fn looked(&self) -> MutexGuard<'_, Looked> {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Lets nobody else replace segments as long as it is held.
     pub(crate) fn working(&self) -> MutexGuard<'_, ()> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`working`](Self::working), for a caller who does not wait beyond his deadline.
+    pub(crate) fn working_for(&self, context: &Context) -> Result<MutexGuard<'_, ()>> {
+        let wait = || self.wait(LOCK_STEP);
+        let _turn = lock_for(context, &self.turn, &wait)?;
+        lock_for(context, &self.work, &wait)
     }
 
     /// The index as it is now.
@@ -290,6 +333,8 @@ impl Index {
             fault: Mutex::new(lost.last().cloned()),
             lost,
             work: Mutex::new(()),
+            turn: Mutex::new(()),
+            looked: Mutex::default(),
         };
         if repair {
             index.remove_leftovers(place)?;
@@ -459,6 +504,22 @@ pub(crate) fn workshop<'a>(place: &'a Place, model: &Model) -> Workshop<'a> {
         mark: &place.collection,
         lists: model.lists(),
         padded: model.padded(),
+    }
+}
+
+/// Takes a lock for a caller who does not wait beyond his deadline; `wait` passes some time.
+pub(crate) fn lock_for<'a, T>(
+    context: &Context,
+    lock: &'a Mutex<T>,
+    wait: &dyn Fn(),
+) -> Result<MutexGuard<'a, T>> {
+    loop {
+        match lock.try_lock() {
+            Ok(guard) => return Ok(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => context.check()?,
+        }
+        wait();
     }
 }
 

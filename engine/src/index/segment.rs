@@ -543,12 +543,13 @@ impl Workshop<'_> {
     }
 
     /// Makes one segment of several of one epoch that follow on each other, without the rows
-    /// that are dead in `view`.
+    /// that are dead in `view`. Before each list `check` says whether to go on.
     pub(crate) fn merge(
         &self,
         number: u64,
         parts: &[Arc<Segment>],
         view: &View,
+        check: &dyn Fn() -> Result<()>,
     ) -> Result<Segment> {
         let (Some(first), Some(last)) = (parts.first(), parts.last()) else {
             return Err(nearfield_model::Error::internal("no segments to merge"));
@@ -574,6 +575,7 @@ impl Workshop<'_> {
         self.write(extent, counts, &homes, |writer| {
             let mut bits = vec![0; width];
             for list in 0..self.lists {
+                check()?;
                 for block in parts.iter().flat_map(|part| part.list(list)) {
                     for place in 0..block.len() {
                         let row = block.row(place);

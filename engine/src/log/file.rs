@@ -93,6 +93,9 @@ pub(crate) struct RecordPlace {
     state: AtomicU8,
 }
 
+/// Row numbers, or positions, as they stand in a record.
+type RowList<'a> = &'a [[u8; 4]];
+
 const COMPACTED: u8 = 1 << 7;
 /// The ids are one array of numbers right behind the header.
 const NUMERIC: u8 = 1 << 6;
@@ -352,19 +355,33 @@ impl LogFile {
             return Ok(Some(relative as usize));
         }
         let header = self.record_header(place.offset())?;
-        let list = self.list(place, &header)?;
+        let (list, _) = self.lists(place, &header)?;
         let wanted = |entry: &[u8; 4]| u32::from_le_bytes(*entry).cmp(&relative);
         Ok(list.binary_search_by(wanted).ok())
     }
 
-    /// The row list of a record: rows removed by a delete, or left by a compaction.
-    pub(crate) fn list(&self, place: &RecordPlace, header: &Header) -> Result<&[[u8; 4]]> {
+    /// The row list of a record: the positions within its rows of those that a compaction left,
+    /// and the numbers of the rows that it removes.
+    fn lists(&self, place: &RecordPlace, header: &Header) -> Result<(RowList<'_>, RowList<'_>)> {
         let bytes = self.section(place, header, Section::Ids)?;
-        Ok(bytes
-            .get(header.ids_bytes as usize..)
-            .unwrap_or_default()
-            .as_chunks()
-            .0)
+        let list = bytes.get(header.ids_bytes as usize..).unwrap_or_default();
+        let list = list.as_chunks().0;
+        let left = match header.compacted {
+            true => header.stored as usize,
+            false => 0,
+        };
+        list.split_at_checked(left)
+            .ok_or_else(|| self.corrupt(place.offset(), "the row list"))
+    }
+
+    /// The rows that a record removes, besides those that have the ids of its own.
+    pub(crate) fn removed(
+        &self,
+        place: &RecordPlace,
+        header: &Header,
+    ) -> Result<impl Iterator<Item = u32>> {
+        let (_, removed) = self.lists(place, header)?;
+        Ok(removed.iter().map(|row| u32::from_le_bytes(*row)))
     }
 
     /// Begins to fetch a row's vector from memory, where that is easy.
@@ -452,11 +469,7 @@ impl LogFile {
         let header = self.record_header(place.offset())?;
         let bytes = self.section(place, &header, Section::Ids)?;
         let bytes = bytes.get(..header.ids_bytes as usize).unwrap_or_default();
-        let list = if header.compacted {
-            self.list(place, &header)?
-        } else {
-            &[]
-        };
+        let (list, _) = self.lists(place, &header)?;
         for position in 0..header.stored as usize {
             let id = ids::get(bytes, header.numeric_ids, header.stored as usize, position)
                 .ok_or_else(|| self.corrupt(place.offset(), "an id"))?;

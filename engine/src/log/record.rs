@@ -40,7 +40,8 @@ pub(crate) struct Header {
     pub(crate) kind: Kind,
     /// All ids are numbers, kept as one array.
     pub(crate) numeric_ids: bool,
-    /// The record lost rows to a compaction; its row list names those that are left.
+    /// The record lost rows to a compaction; its row list names those that are left, then older
+    /// rows that those it lost had replaced.
     pub(crate) compacted: bool,
     /// The number of this write.
     pub(crate) sequence: u64,
@@ -58,7 +59,7 @@ pub(crate) struct Header {
     pub(crate) affected: u32,
     /// Bytes of the ids.
     pub(crate) ids_bytes: u32,
-    /// Entries of the row list: rows removed by a delete, or left by a compaction.
+    /// Entries of the row list: rows left by a compaction, and rows removed.
     pub(crate) listed: u32,
     /// Bytes of the matrix.
     pub(crate) matrix_bytes: u64,
@@ -127,6 +128,18 @@ impl Header {
             metadata_bytes: 0,
             checksums: [0; 3],
             previous: 0,
+        }
+    }
+
+    /// The header of a mark, to be filled in; it tells whether another file follows.
+    pub(crate) fn mark(followed: bool) -> Header {
+        let nobody = RequestId {
+            client: [0; 16],
+            number: 0,
+        };
+        Header {
+            affected: followed.into(),
+            ..Header::empty(Kind::Mark, nobody)
         }
     }
 

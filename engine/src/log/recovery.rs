@@ -97,6 +97,9 @@ pub(crate) fn recover(
     for (number, path) in &paths {
         match search.file(*number, path, replay)? {
             Ending::Clean => {}
+            Ending::Fault(offset) if search.is_complete(&paths, *number, offset)? => {
+                search.mark(offset)?;
+            }
             Ending::Fault(offset) => {
                 fault = Some((*number, offset));
                 break;
@@ -336,6 +339,62 @@ impl Search<'_> {
         } else {
             Ending::Fault(self.position)
         })
+    }
+
+    /// Whether the next file was begun right behind the last whole record of the last file that
+    /// was read: then no record is missing, and what lies at `offset` is what a power loss left
+    /// of the mark behind them.
+    fn is_complete(
+        &self,
+        paths: &BTreeMap<u64, PathBuf>,
+        number: u64,
+        offset: u64,
+    ) -> Result<bool> {
+        let last = self.files.last();
+        let (Some(last), Some(path)) = (last, paths.get(&(number + 1))) else {
+            return Ok(false);
+        };
+        let fail = |error| storage::error("read", path, &error);
+        let next = self.place.io.open(path).map_err(fail)?;
+        let mut header = [0; FILE_HEADER_BYTES as usize];
+        if last.header.number != number || next.len().map_err(fail)? < FILE_HEADER_BYTES {
+            return Ok(false);
+        }
+        next.read_at(0, &mut header).map_err(fail)?;
+        let follows = FileHeader::decode(&header).is_some_and(|header| {
+            header.collection == self.place.collection
+                && header.number == number + 1
+                && (header.first_row, header.previous) == (self.rows, self.previous)
+        });
+        let mut clean = follows;
+        if follows {
+            let length = last.file.len();
+            let length = length.map_err(|error| storage::error("read", &last.path, &error))?;
+            let behind = offset + HEADER_BYTES as u64;
+            each_block(&*last.file, behind, length, &last.path, &mut |block| {
+                clean = block.iter().all(|byte| *byte == 0);
+                clean
+            })?;
+        }
+        Ok(clean)
+    }
+
+    /// Writes the mark at the end of the last file anew, which tells that another follows.
+    fn mark(&mut self, offset: u64) -> Result<()> {
+        let Some(last) = self.files.last().filter(|_| self.repair) else {
+            return Ok(());
+        };
+        let header = Header {
+            sequence: self.sequence,
+            synced: self.synced.min(self.sequence),
+            first_row: self.rows,
+            previous: self.previous,
+            ..Header::mark(true)
+        };
+        let (head, _) = header.encode(self.salt);
+        last.file
+            .write_at(offset, &[IoSlice::new(&head)])
+            .map_err(|error| storage::error("rewrite", &last.path, &error))
     }
 
     /// Refuses to cut at a fault if something confirmed lies there or behind. True if there

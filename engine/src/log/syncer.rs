@@ -31,6 +31,15 @@ struct State {
     failed: Option<Error>,
 }
 
+impl State {
+    fn touch(&mut self, file: &Arc<LogFile>) {
+        let last = self.dirty.last();
+        if !last.is_some_and(|dirty| Arc::ptr_eq(dirty, file)) {
+            self.dirty.push(file.clone());
+        }
+    }
+}
+
 impl Syncer {
     /// A syncer for a log whose writes up to `sequence` are on disk.
     pub(crate) fn new(sequence: u64) -> Syncer {
@@ -80,13 +89,12 @@ impl Syncer {
     pub(crate) fn wrote(&self, sequence: u64, file: &Arc<LogFile>) {
         let mut state = self.lock();
         state.written = sequence;
-        if !state
-            .dirty
-            .last()
-            .is_some_and(|dirty| Arc::ptr_eq(dirty, file))
-        {
-            state.dirty.push(file.clone());
-        }
+        state.touch(file);
+    }
+
+    /// Notes a mark in `file`, for the next sync.
+    pub(crate) fn marked(&self, file: &Arc<LogFile>) {
+        self.lock().touch(file);
     }
 
     /// The last write that the disk has.
@@ -112,9 +120,20 @@ impl Syncer {
 
     /// Returns once the disk has all writes up to `sequence`; true if this caller synced.
     pub(crate) fn sync_to(&self, sequence: u64) -> Result<bool> {
+        self.sync_until(|state| state.synced >= sequence)
+    }
+
+    /// As [`sync_to`](Self::sync_to), for the marks that end files, too.
+    pub(crate) fn sync_with_marks(&self, sequence: u64) -> Result<bool> {
+        self.sync_until(|state| {
+            state.synced >= sequence && state.dirty.is_empty() && !state.syncing
+        })
+    }
+
+    fn sync_until(&self, is_done: impl Fn(&State) -> bool) -> Result<bool> {
         let mut state = self.lock();
         loop {
-            if state.synced >= sequence {
+            if is_done(&state) {
                 return Ok(false);
             }
             if let Some(error) = &state.failed {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nearfield_model::{Error, Result};
 
 use super::file::{FILE_BYTES_MAX, FILE_HEADER_BYTES, FileHeader, LogFile, file_name};
-use super::record::{ALIGNMENT, Header, Kind, Section};
+use super::record::{ALIGNMENT, Header, Section};
 use super::syncer::Syncer;
 use crate::io::{File, Io};
 use crate::storage;
@@ -246,17 +246,12 @@ impl Writer {
 
     /// Writes a mark behind the last record, which tells whether another file follows.
     fn write_mark(&self, followed: bool) -> Result<()> {
-        let request = nearfield_model::RequestId {
-            client: [0; 16],
-            number: 0,
-        };
         let header = Header {
             sequence: self.sequence,
             synced: self.syncer.synced(),
             first_row: self.rows,
-            affected: followed.into(),
             previous: self.previous,
-            ..Header::empty(Kind::Mark, request)
+            ..Header::mark(followed)
         };
         let (head, _) = header.encode(self.file.salt);
         self.file
@@ -306,6 +301,7 @@ impl Writer {
             .file
             .set_len(self.position + super::record::HEADER_BYTES as u64)
             .map_err(|error| self.syncer.fail(&self.file.path, &error))?;
+        self.syncer.marked(&self.file);
         self.file = Arc::new(begun);
         self.position = FILE_HEADER_BYTES;
         self.limit = limit;

@@ -22,6 +22,9 @@ const WORDS: usize = GROUP_ROWS / 64;
 const RERANK_STEP: usize = 64;
 /// The same, where 8-bit codes leave few.
 const RERANK_STEP_FINE: usize = 16;
+/// Steps of one length. Where more are needed, as many rows are about as near, and looking through the
+/// rest so often would take the square of their number; each further step is twice as long.
+const STEPS_ALIKE: u32 = 32;
 
 /// Rows whose 8-bit codes are fetched while one is looked at.
 pub(super) const LOOK_AHEAD: usize = 12;
@@ -105,8 +108,11 @@ pub(crate) fn scan(
         RERANK_STEP_FINE
     };
     let mut rest = &mut scratch.found.rows[..];
-    while !rest.is_empty() {
-        let step = rerank_step.max(nearest.limit()).min(rest.len());
+    for step in steps(rerank_step.max(nearest.limit())) {
+        if rest.is_empty() {
+            break;
+        }
+        let step = step.min(rest.len());
         if step < rest.len() {
             rest.select_nth_unstable_by(step - 1, |a, b| a.lower.total_cmp(&b.lower));
         }
@@ -127,6 +133,14 @@ pub(crate) fn scan(
     Ok(())
 }
 
+/// How many candidates are taken at once, step by step.
+fn steps(first: usize) -> impl Iterator<Item = usize> {
+    (0_u32..).map(move |step| {
+        let doublings = step.saturating_sub(STEPS_ALIKE - 1);
+        first.saturating_mul(1_usize.checked_shl(doublings).unwrap_or(usize::MAX))
+    })
+}
+
 /// Bounds candidates by their 8-bit codes, most promising first, and leaves those that may be
 /// near still. Candidates without such codes stay as they are.
 fn refine(ground: &Ground<'_>, query: &Query<'_>, found: &mut Candidates, trace: &mut Trace) {
@@ -135,8 +149,11 @@ fn refine(ground: &Ground<'_>, query: &Query<'_>, found: &mut Candidates, trace:
     found.begin(limit);
     let fine_query = query.fine();
     let mut rest = &mut candidates[..];
-    while !rest.is_empty() {
-        let step = RERANK_STEP.max(limit).min(rest.len());
+    for step in steps(RERANK_STEP.max(limit)) {
+        if rest.is_empty() {
+            break;
+        }
+        let step = step.min(rest.len());
         if step < rest.len() {
             rest.select_nth_unstable_by(step - 1, |a, b| a.lower.total_cmp(&b.lower));
         }
@@ -371,5 +388,23 @@ impl Candidates {
             }
             self.uppers.push(Upper { bound, estimate });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_steps_go_through_all_rows_that_are_alike() {
+        let alike = steps(16).take(STEPS_ALIKE as usize);
+        assert!(alike.eq(std::iter::repeat_n(16, STEPS_ALIKE as usize)));
+        let mut rows = 0_usize;
+        let enough = steps(16).take_while(|step| {
+            rows = rows.saturating_add(*step);
+            rows < 100_000_000
+        });
+        assert!(enough.count() < 64);
+        assert!(steps(16).take(200).all(|step| step >= 16), "without end");
     }
 }

@@ -10,6 +10,8 @@ mod top_k;
 mod trace;
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nearfield_model::{Context, Found, Hit, Metric, Result, Search};
 
@@ -23,6 +25,8 @@ use trace::{Stage, Trace};
 
 /// Queries that share a thread, at least: fewer are not worth another.
 const QUERIES_PER_THREAD_MIN: usize = 8;
+/// Queries of the smallest parts that threads take.
+const QUERIES_PER_PART_MIN: usize = 4;
 /// Queries that go through the rows together, so that each row is fetched once for all.
 const QUERIES_TOGETHER: usize = 16;
 
@@ -71,34 +75,65 @@ pub(crate) fn search(
 /// The hits of each query, in order, and what finding them took.
 type Answers = Result<(Vec<Vec<Hit>>, Trace)>;
 
-/// Splits queries evenly among threads.
+/// The number of the first query of a part, and the hits of each.
+type Part = (usize, Vec<Vec<Hit>>);
+
+/// Has threads take parts of the queries until none is left: one that starts late, as a core that
+/// sleeps does, takes fewer.
 fn in_threads(
     queries: &[Query<'_>],
     threads: NonZeroUsize,
     trace: &Trace,
     answer: &(dyn Fn(&[Query<'_>], Trace) -> Answers + Sync),
 ) -> Answers {
-    let share = queries.len().div_ceil(threads.get());
+    let parts = parts(queries.len(), threads);
+    let next = AtomicUsize::new(0);
+    let work = |mut trace: Trace| -> Result<(Vec<Part>, Trace)> {
+        let mut answered = Vec::new();
+        while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let (results, its) = answer(&queries[part.clone()], trace.sibling())?;
+            trace.add(&its);
+            answered.push((part.start, results));
+        }
+        Ok((answered, trace))
+    };
     std::thread::scope(|scope| {
-        let mut parts = queries.chunks(share);
-        let first = parts.next().unwrap_or_default();
-        let others: Vec<_> = parts
-            .map(|part| {
+        let work = &work;
+        let others: Vec<_> = (1..threads.get())
+            .map(|_| {
                 let trace = trace.sibling();
-                scope.spawn(move || answer(part, trace))
+                scope.spawn(move || work(trace))
             })
             .collect();
-        let (mut results, mut trace) = answer(first, trace.sibling())?;
+        let (mut answered, mut trace) = work(trace.sibling())?;
         for other in others {
             let part = other
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             let (part, other) = part?;
-            results.extend(part);
+            answered.extend(part);
             trace.add(&other);
         }
-        Ok((results, trace))
+        answered.sort_unstable_by_key(|(start, _)| *start);
+        let results = answered.into_iter().flat_map(|(_, results)| results);
+        Ok((results.collect(), trace))
     })
+}
+
+/// Parts of `count` queries for so many threads to take one after the other: as many as go through
+/// the rows together, and fewer towards the end, so that all threads end at about the same time (guided
+/// self-scheduling, Polychronopoulos and Kuck 1987).
+fn parts(count: usize, threads: NonZeroUsize) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    while start < count {
+        let left = count - start;
+        let length = (left / (2 * threads.get())).clamp(QUERIES_PER_PART_MIN, QUERIES_TOGETHER);
+        let end = count.min(start + length);
+        parts.push(start..end);
+        start = end;
+    }
+    parts
 }
 
 /// What is told of the nearest rows.
@@ -130,4 +165,23 @@ fn hits(
         hits.sort_by(|a, b| a.score.total_cmp(&b.score).then_with(|| a.id.cmp(&b.id)));
     }
     Ok(hits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_all_queries_and_get_smaller() {
+        for threads in [2, 3, 16].map(|threads| NonZeroUsize::new(threads).unwrap()) {
+            for count in [0, 1, 15, 16, 100, 10_000] {
+                let parts = parts(count, threads);
+                let lengths: Vec<usize> = parts.iter().map(Range::len).collect();
+                assert_eq!(lengths.iter().sum::<usize>(), count);
+                assert!(parts.windows(2).all(|pair| pair[0].end == pair[1].start));
+                assert!(lengths.is_sorted_by(|one, next| one >= next));
+                assert!(lengths.iter().all(|length| *length <= QUERIES_TOGETHER));
+            }
+        }
+    }
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use nearfield_model::{Error, ErrorKind, Result, codec};
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, SendAncillaryBuffer, SendAncillaryMessage,
+    RecvAncillaryBuffer, RecvAncillaryMessage, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage,
 };
 
 use crate::platform::{CLOSE_ON_RUN, NO_SIGNAL, close_on_run};
@@ -179,8 +180,8 @@ fn fill(
             &mut control,
             CLOSE_ON_RUN,
         );
-        let count = match received {
-            Ok(message) => message.bytes,
+        let (count, is_cut) = match received {
+            Ok(message) => (message.bytes, message.flags.contains(ReturnFlags::CTRUNC)),
             Err(rustix::io::Errno::INTR) => continue,
             Err(error) => return Err(silent(&error.into())),
         };
@@ -194,6 +195,13 @@ fn fill(
         }
         if count == 0 {
             return Err(silent(&io::ErrorKind::UnexpectedEof.into()));
+        }
+        if is_cut {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "there is no place for the descriptors that come along: this process has as many \
+                 open as it may",
+            ));
         }
         if descriptors.len() > DESCRIPTORS_MAX {
             return Err(Error::invalid("too many descriptors come along"));

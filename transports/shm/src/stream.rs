@@ -117,6 +117,8 @@ impl Raw for Stream {
         if let Some(read) = self.lookout.look(&mut look) {
             return read;
         }
+        // Also if bytes keep coming, one at a time.
+        (self.go_on)()?;
         loop {
             match rustix::net::recv(self.socket.as_fd(), &mut *to, RecvFlags::empty()) {
                 Ok((count, _)) => return Ok(count),
@@ -125,5 +127,43 @@ impl Raw for Stream {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::os::unix::net::UnixStream;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn bytes_that_come_one_at_a_time_outlast_no_deadline() {
+        let (here, mut there) = UnixStream::pair().unwrap();
+        let mut stream = Stream::new(Arc::new(Descriptor::new(here)));
+        let deadline = Instant::now() + Duration::from_millis(100);
+        let go_on = move || match Instant::now() < deadline {
+            true => Ok(()),
+            false => Err(io::ErrorKind::TimedOut.into()),
+        };
+        stream.ask(Duration::from_millis(50), go_on).unwrap();
+        let sender = std::thread::spawn(move || {
+            let until = Instant::now() + Duration::from_secs(5);
+            while Instant::now() < until && there.write_all(b"1").is_ok() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let start = Instant::now();
+        let ended = loop {
+            match stream.read(&mut [0; 4_096]) {
+                Ok(count) if count > 0 => {}
+                ended => break ended,
+            }
+        };
+        assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(start.elapsed() < Duration::from_secs(3));
+        drop(stream);
+        sender.join().unwrap();
     }
 }

@@ -109,8 +109,46 @@ fn in_a_role() {
             }
             std::thread::sleep(Duration::from_secs(60));
         }
+        "guest that may make no large file" => {
+            limit(libc::RLIMIT_FSIZE, 1 << 20);
+            let guest = Client::connect(&socket, settings(memory)).unwrap();
+            guest.call(&Context::default(), sleep(0)).unwrap();
+            tell_ready();
+            std::thread::sleep(Duration::from_secs(60));
+        }
+        "guest with little room" => {
+            limit(libc::RLIMIT_AS, address_space() + (100 << 20));
+            let guest = Client::connect(&socket, settings(memory)).unwrap();
+            guest.call(&Context::default(), sleep(0)).unwrap();
+            tell_ready();
+            std::thread::sleep(Duration::from_secs(60));
+        }
+        "owner with little room" => {
+            let service = Arc::new(Fake::default());
+            let _server = Server::start(&socket, service, server::Settings::default()).unwrap();
+            limit(libc::RLIMIT_AS, address_space() + (100 << 20));
+            tell_ready();
+            std::thread::sleep(Duration::from_secs(60));
+        }
         role => panic!("{role} is no role"),
     }
+}
+
+/// Limits this process.
+fn limit(resource: libc::__rlimit_resource_t, most: u64) {
+    let most = libc::rlimit {
+        rlim_cur: most,
+        rlim_max: most,
+    };
+    // SAFETY: reads the limits, which live until it returns.
+    assert_eq!(unsafe { libc::setrlimit(resource, &most) }, 0);
+}
+
+/// Bytes that this process has mapped.
+fn address_space() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = pages.split(' ').next().unwrap().parse().unwrap();
+    pages * 4_096
 }
 
 fn kill(mut child: Child) {
@@ -126,6 +164,23 @@ fn signal(child: &Child, signal: i32) {
     eventually("the signal arrives", || {
         is_stopped() == (signal == libc::SIGSTOP)
     });
+}
+
+#[test]
+fn without_memory_to_share_all_goes_over_the_socket() {
+    let owner = Owner::start();
+    for role in [
+        "guest that may make no large file",
+        "guest with little room",
+    ] {
+        kill(spawn(role, &owner.socket, true));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("socket");
+    let owner = spawn("owner with little room", &socket, true);
+    let guest = Client::connect(&socket, settings(true)).unwrap();
+    guest.call(&Context::default(), sleep(0)).unwrap();
+    kill(owner);
 }
 
 #[test]

@@ -27,7 +27,8 @@ pub struct IndexDescription {
     pub settled: bool,
     /// What recalls that are asked for are translated to, by limit and recall, ascending.
     pub calibration: Vec<Calibration>,
-    /// Why the last piece of work on the index failed; none if it did not.
+    /// Why the last piece of work on the index failed, or of other work behind the writers' backs:
+    /// compaction, checkpoints, files, codes; none if it did not. It is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
 }

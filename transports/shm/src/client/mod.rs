@@ -56,12 +56,24 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to the owner that listens at a socket.
+    /// Connects to the owner that listens at a socket. Where one of the two gets no memory to
+    /// share, as under limits of a process, all goes over the socket.
     ///
     /// # Errors
     /// `Unavailable` if no process answers there, `Forbidden` if it does not take this user,
     /// `Unsupported` if it is of another version.
-    pub fn connect(socket: &Path, settings: Settings) -> Result<Client> {
+    pub fn connect(socket: &Path, mut settings: Settings) -> Result<Client> {
+        settings.memory &= HAS_MEMORY;
+        match Client::join(socket, settings.clone()) {
+            Err(error) if settings.memory && error.kind() == ErrorKind::OutOfMemory => {
+                settings.memory = false;
+                Client::join(socket, settings)
+            }
+            joined => joined,
+        }
+    }
+
+    fn join(socket: &Path, settings: Settings) -> Result<Client> {
         let until = after(settings.connect_timeout);
         let stream = address::connect_by(socket, until)?;
         let owner = Peer::of(&stream)?;
@@ -70,7 +82,7 @@ impl Client {
         getrandom::fill(&mut guest)
             .map_err(|error| Error::internal(format!("no random bytes: {error}")))?;
         let state = Arc::new(State::default());
-        let shared = match settings.memory && HAS_MEMORY {
+        let shared = match settings.memory {
             true => Some(Memory::make(Arc::clone(&state))?),
             false => None,
         };

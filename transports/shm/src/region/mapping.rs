@@ -35,6 +35,7 @@ impl Mapping {
     pub(super) fn make() -> std::io::Result<(Mapping, OwnedFd)> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let memory = rustix::fs::memfd_create(c"nearfield", flags)?;
+        check_size(REGION_BYTES as u64)?;
         rustix::fs::ftruncate(&memory, REGION_BYTES as u64)?;
         rustix::fs::fcntl_add_seals(&memory, SEALS)?;
         let mapping = Mapping::map(&memory, REGION_BYTES)?;
@@ -119,6 +120,16 @@ impl Mapping {
                 rustix::mm::madvise(start, length, Advice::LinuxRemove)
             };
         }
+    }
+}
+
+/// Fails where the process may make no file of that size: memory counts as one, and trying ends the process
+/// by a signal.
+fn check_size(bytes: u64) -> std::io::Result<()> {
+    let most = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+    match most.is_some_and(|most| most < bytes) {
+        true => Err(std::io::ErrorKind::FileTooLarge.into()),
+        false => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use nearfield_model::{
     Context, DescribeCollection, Description, ErrorKind, ListCollections, Request, Response,
@@ -154,9 +155,16 @@ fn collections(text: &mut String, door: &Door) {
     }
 }
 
+/// How long describing may take. Where another process has the store and is stopped, it does not answer,
+/// and scrapers wait for ten seconds.
+const DESCRIBED_WITHIN: Duration = Duration::from_secs(3);
+
 /// The collections as far as they can be described; a scrape never fails because of one.
 fn describe(door: &Door) -> Vec<Description> {
-    let context = Context::default();
+    let context = Context {
+        deadline: Some(Instant::now() + DESCRIBED_WITHIN),
+        ..Context::default()
+    };
     let Ok(Response::ListCollections(listed)) =
         door.limited.call(&context, ListCollections {}.into())
     else {
