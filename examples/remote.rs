@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use nearfield::{Batch, Builder, Context, ErrorKind, Metric, Stage};
+use nearfield::{Batch, Builder, Context, Metric, Stage};
 
 fn main() -> nearfield::Result<()> {
     let target = std::env::args().nth(1).unwrap_or(":memory:".to_owned());
@@ -18,10 +18,7 @@ fn main() -> nearfield::Result<()> {
     }
     let db = builder.open()?;
 
-    let points = match db.create_collection("example", 4, Metric::Euclidean) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => db.collection("example")?,
-        made => made?,
-    };
+    let points = db.open_or_create_collection("example", 4, Metric::Euclidean)?;
     let ids: Vec<u64> = (0..1_000).collect();
     let values: Vec<f32> = ids
         .iter()

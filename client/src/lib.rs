@@ -40,6 +40,7 @@ mod guest;
 mod measure;
 #[cfg(feature = "shm")]
 mod network_folder;
+mod open_or_create;
 #[cfg(feature = "shm")]
 mod owner;
 #[cfg(feature = "shm")]

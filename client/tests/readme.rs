@@ -8,7 +8,7 @@ fn example() -> Result<(), Box<dyn Error>> {
     use nearfield::{Batch, Filter, Metadata, MetadataColumn, Metric};
 
     let db = nearfield::connect("./data")?;
-    let albums = db.create_collection("albums", 3, Metric::Cosine)?;
+    let albums = db.open_or_create_collection("albums", 3, Metric::Cosine)?;
     let metadata = [
         r#"{"title": "Kind of Blue", "year": 1959}"#,
         r#"{"title": "Blue", "year": 1971}"#,
@@ -64,8 +64,9 @@ fn the_readme_shows_what_is_run_here() {
 }
 
 #[test]
-fn the_readme_example_runs() {
+fn the_readme_example_runs_and_runs_again() {
     let folder = tempfile::tempdir().unwrap();
     std::env::set_current_dir(folder.path()).unwrap();
+    example().unwrap();
     example().unwrap();
 }

@@ -10,12 +10,11 @@ import nearfield
 # %% [markdown]
 # ## Store and find
 # `connect` opens everything: a path, `:memory:`, or the URL of a server. Nothing else changes.
+# With `exist_ok` a collection that an earlier run made is opened, and else it is made.
 
 # %%
 db = nearfield.connect("./tutorial-data")
-for name in db.collections():  # left by an earlier run
-    db.drop_collection(name)
-albums = db.create_collection("albums", dimension=3, metric="cosine")
+albums = db.create_collection("albums", dimension=3, metric="cosine", exist_ok=True)
 albums.upsert(
     ["kind-of-blue", "blue", "giant-steps"],
     [[0.9, 0.1, 0.2], [0.1, 0.9, 0.3], [0.8, 0.0, 0.4]],
@@ -54,7 +53,7 @@ print([point.id for point in albums.scan()])
 # %%
 random = np.random.default_rng(1)
 vectors = random.standard_normal((20_000, 64), np.float32)
-points = db.create_collection("points", dimension=64, metric="euclidean")
+points = db.create_collection("points", dimension=64, metric="euclidean", exist_ok=True)
 parts = ((range(at, at + 1000), vectors[at : at + 1000]) for at in range(0, 20_000, 1000))
 print(points.upsert_batches(parts))
 

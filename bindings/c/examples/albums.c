@@ -18,8 +18,7 @@ int main(int argc, char **argv) {
     check(nf_connect(argc > 1 ? argv[1] : ":memory:", NULL, &db));
 
     nf_collection *albums = NULL;
-    if (nf_open_collection(db, "albums", &albums) == NF_NOT_FOUND)
-        check(nf_create_collection(db, "albums", 3, NULL, &albums));
+    check(nf_open_or_create_collection(db, "albums", 3, NULL, &albums));
 
     const char *titles[] = {"Kind of Blue", "Blue", "Blue Train"};
     const char *metadata[] = {"{\"year\": 1959}", "{\"year\": 1971}", "{\"year\": 1958}"};

@@ -32,9 +32,7 @@ Owned<nf_database> connect(const std::string &target) {
 
 Owned<nf_collection> make(nf_database *db, const char *name, std::size_t dimension) {
     nf_collection *handle = nullptr;
-    if (nf_open_collection(db, name, &handle) == NF_NOT_FOUND) {
-        check(nf_create_collection(db, name, dimension, nullptr, &handle));
-    }
+    check(nf_open_or_create_collection(db, name, dimension, nullptr, &handle));
     return Owned<nf_collection>(handle);
 }
 

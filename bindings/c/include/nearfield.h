@@ -37,7 +37,7 @@
 /** No options of nf_connect() set: each has its default. */
 #define NF_CONNECT_OPTIONS_INIT {sizeof(nf_connect_options), NULL, NULL, 0, 0, 0, 0, 0, 0, 0}
 
-/** No options of nf_create_collection() set: each has its default. */
+/** No options of collections that are made set: each has its default. */
 #define NF_COLLECTION_OPTIONS_INIT {sizeof(nf_collection_options), 0, 0, NULL, 0}
 
 /** No options of nf_upsert() set: each has its default. */
@@ -312,7 +312,8 @@ typedef struct nf_ids {
 } nf_ids;
 
 /**
- * Settings of nf_create_collection(). Start from NF_COLLECTION_OPTIONS_INIT.
+ * Settings of nf_create_collection() and nf_open_or_create_collection(). Start from
+ * NF_COLLECTION_OPTIONS_INIT.
  */
 typedef struct nf_collection_options {
     /**
@@ -671,6 +672,19 @@ nf_status nf_create_collection(struct nf_database *database,
                                size_t dimension,
                                const struct nf_collection_options *options,
                                struct nf_collection **collection);
+
+/**
+ * Opens a collection, and makes it if it is not there; the arguments are those of
+ * nf_create_collection(). Callers that come at once all get the one collection.
+ *
+ * Errors: NF_ALREADY_EXISTS if there is one of this name with other settings, which the message
+ * names; NF_FORBIDDEN if it is not there and the key may not make it.
+ */
+nf_status nf_open_or_create_collection(struct nf_database *database,
+                                       const char *name,
+                                       size_t dimension,
+                                       const struct nf_collection_options *options,
+                                       struct nf_collection **collection);
 
 /**
  * Opens a collection. `collection` receives the handle.

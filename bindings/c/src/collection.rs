@@ -106,7 +106,8 @@ fn unknown(given: i32, known: &str, field: &'static str) -> Error {
     Error::invalid(format!("{given} is not known; use {known}")).in_field(field)
 }
 
-/// Settings of nf_create_collection(). Start from NF_COLLECTION_OPTIONS_INIT.
+/// Settings of nf_create_collection() and nf_open_or_create_collection(). Start from
+/// NF_COLLECTION_OPTIONS_INIT.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct nf_collection_options {
@@ -160,18 +161,59 @@ pub unsafe extern "C" fn nf_create_collection(
     guard(|| {
         let database = find(database)?;
         // SAFETY: the caller's promises, as the head of the header says them.
-        let (collection, name) = unsafe { (out(collection, "collection")?, text(name, "name")?) };
-        let mut request = CreateCollection::new(name, dimension, Metric::Cosine);
+        let collection = unsafe { out(collection, "collection") }?;
         // SAFETY: as above.
-        if let Some(options) = unsafe { memory::options(options) }? {
-            // SAFETY: as above.
-            unsafe { options.apply(&mut request) }?;
-        }
-        let created = database.0.call(request)?;
+        let created = database
+            .0
+            .call(unsafe { asked(name, dimension, options) }?)?;
         let opened = database.0.collection(created.collection)?;
         collection.set(handle::open(nf_collection(opened)));
         Ok(())
     })
+}
+
+/// Opens a collection, and makes it if it is not there; the arguments are those of
+/// nf_create_collection(). Callers that come at once all get the one collection.
+///
+/// Errors: NF_ALREADY_EXISTS if there is one of this name with other settings, which the message
+/// names; NF_FORBIDDEN if it is not there and the key may not make it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nf_open_or_create_collection(
+    database: *mut nf_database,
+    name: *const c_char,
+    dimension: usize,
+    options: *const nf_collection_options,
+    collection: *mut *mut nf_collection,
+) -> nf_status {
+    guard(|| {
+        let database = find(database)?;
+        // SAFETY: the caller's promises, as the head of the header says them.
+        let collection = unsafe { out(collection, "collection") }?;
+        // SAFETY: as above.
+        let asked = unsafe { asked(name, dimension, options) }?;
+        let opened = database.0.open_or_create(asked)?;
+        collection.set(handle::open(nf_collection(opened)));
+        Ok(())
+    })
+}
+
+/// The collection that is asked for.
+///
+/// # Safety
+/// The name is a text, and the options are whole; either may be NULL.
+unsafe fn asked(
+    name: *const c_char,
+    dimension: usize,
+    options: *const nf_collection_options,
+) -> Result<CreateCollection> {
+    // SAFETY: the caller's promises.
+    let (name, options) = unsafe { (text(name, "name")?, memory::options(options)?) };
+    let mut request = CreateCollection::new(name, dimension, Metric::Cosine);
+    if let Some(options) = options {
+        // SAFETY: the caller's promises.
+        unsafe { options.apply(&mut request) }?;
+    }
+    Ok(request)
 }
 
 /// Opens a collection. `collection` receives the handle.

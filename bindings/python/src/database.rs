@@ -8,7 +8,7 @@ use nearfield::{
 use pyo3::prelude::*;
 
 use crate::arguments;
-use crate::call::call;
+use crate::call::{call, until_done};
 use crate::collection::Collection;
 use crate::metadata::word;
 use crate::store::Store;
@@ -54,14 +54,20 @@ impl Database {
 
     /// Makes a collection. ``metric`` is ``"cosine"``, ``"dot"`` or ``"euclidean"``, ``storage`` is
     /// ``"f32"`` or ``"f16"`` (half the bytes, rounded); the metadata of ``unindexed_fields`` (dotted
-    /// paths) is stored and not indexed.
+    /// paths) is stored and not indexed. Raises ``AlreadyExists`` if the name is taken; with
+    /// ``exist_ok`` a collection that is there is opened, and only other settings are refused.
     ///
     /// >>> import nearfield
-    /// >>> nearfield.connect(":memory:").create_collection("docs", dimension=384, metric="dot")
+    /// >>> db = nearfield.connect(":memory:")
+    /// >>> db.create_collection("docs", dimension=384, metric="dot")
+    /// Collection("docs" in ":memory:")
+    /// >>> db.create_collection("docs", dimension=384, metric="dot", exist_ok=True)
     /// Collection("docs" in ":memory:")
     #[pyo3(signature = (
-        name, *, dimension, metric = "cosine", storage = "f32", unindexed_fields = Vec::new()
+        name, *, dimension, metric = "cosine", storage = "f32", unindexed_fields = Vec::new(),
+        exist_ok = false
     ))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn create_collection(
         &self,
         py: Python<'_>,
@@ -70,6 +76,7 @@ impl Database {
         metric: &str,
         storage: &str,
         unindexed_fields: Vec<String>,
+        exist_ok: bool,
     ) -> PyResult<Collection> {
         let database = self.store.database(py)?;
         let metrics = [Metric::Cosine, Metric::Dot, Metric::Euclidean];
@@ -86,11 +93,18 @@ impl Database {
             storage,
             &storages.map(|word| (word.as_str(), word)),
         )?;
-        let created = call(py, &database, true, || {
+        let make = || {
             CreateCollection::new(name, dimension, metric)
                 .storage(storage)
                 .unindexed_fields(&unindexed_fields)
-        })?;
+        };
+        if exist_ok {
+            let opened = until_done(py, true, |context| {
+                database.open_or_create_with(context, make())
+            })?;
+            return Ok(self.handle(opened.name().to_owned()));
+        }
+        let created = call(py, &database, true, make)?;
         Ok(self.handle(created.collection))
     }
 

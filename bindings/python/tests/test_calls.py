@@ -203,6 +203,26 @@ def test_opening_and_closing_over_and_over_keeps_nothing(tmp_path):
     assert later - memory < 24 << 20
 
 
+def test_a_collection_that_may_exist_is_opened_or_made_through_every_door(anywhere):
+    asked = {"dimension": 2, "metric": "dot", "storage": "f16", "unindexed_fields": ["text"]}
+    for run in range(1, 4):
+        docs = anywhere.create_collection("docs", **asked, exist_ok=True)
+        docs.upsert([run], [[1, 2]])
+        assert docs.name == "docs" and docs.count() == run
+    for field, other in [
+        ("dimension", 3),
+        ("metric", "cosine"),
+        ("storage", "f32"),
+        ("unindexed_fields", []),
+    ]:
+        with pytest.raises(nearfield.AlreadyExists, match="was asked for") as refused:
+            anywhere.create_collection("docs", **asked | {field: other}, exist_ok=True)
+        assert refused.value.field == field
+    with pytest.raises(nearfield.AlreadyExists):
+        anywhere.create_collection("docs", **asked)
+    assert anywhere.collections() == ["docs"]
+
+
 def test_the_asyncio_twin_makes_the_same_calls():
     async def main():
         async with await nearfield.connect_async(":memory:", threads=4) as db:
@@ -225,6 +245,11 @@ def test_the_asyncio_twin_makes_the_same_calls():
             await docs.upsert_batches([(["a"], [[1, 2]])])
             assert await docs.flush() > 0 and (await docs.compact()).files >= 0
             assert (await db.collection("docs")).name == "docs"
+            same = {"dimension": 2, "metric": "euclidean"}
+            again = await db.create_collection("docs", **same, exist_ok=True)
+            assert await again.count() == 4
+            with pytest.raises(nearfield.AlreadyExists):
+                await db.create_collection("docs", **same)
             with pytest.raises(nearfield.NotFound):
                 await db.collection("nobody")
             await db.drop_collection("docs")

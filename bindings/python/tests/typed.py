@@ -11,7 +11,7 @@ import nearfield
 def program(rows: list[list[float]], array: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> None:
     """All calls, with what they take and give."""
     with nearfield.connect("./data", timeout=5) as db:
-        docs = db.create_collection("docs", dimension=2, metric="dot")
+        docs = db.create_collection("docs", dimension=2, metric="dot", exist_ok=True)
         assert_type(docs.upsert([1, "a"], rows, [{"n": 1}, None]), nearfield.Upserted)
         docs.upsert(np.arange(2), array, {"n": [1, 2]}, durability="os")
         assert_type(docs.get("a"), nearfield.Point | None)

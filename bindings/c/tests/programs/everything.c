@@ -198,6 +198,16 @@ int main(int argc, char **argv) {
     nf_collection *docs = NULL, *again = NULL;
     OK(nf_create_collection(db, "docs", DIMENSION, &schema, &docs));
     CHECK(nf_create_collection(db, "docs", DIMENSION, NULL, &again) == NF_ALREADY_EXISTS);
+    CHECK(nf_open_or_create_collection(db, "docs", DIMENSION, NULL, &again) == NF_ALREADY_EXISTS);
+    CHECK(again == NULL);
+    for (int run = 0; run < 2; run++) {
+        OK(nf_open_or_create_collection(db, "docs", DIMENSION, &schema, &again));
+        OK(nf_collection_free(again));
+        OK(nf_open_or_create_collection(db, "new", DIMENSION, NULL, &again));
+        OK(nf_collection_free(again));
+    }
+    OK(nf_drop_collection(db, "new"));
+    again = NULL;
     OK(nf_open_collection(db, "docs", &again));
     writes(docs);
     reads(again);

@@ -14,6 +14,9 @@ static void pointers(nf_database *db, nf_collection *docs) {
     REFUSED(nf_connect(NULL, NULL, &other), NF_INVALID_ARGUMENT, "target");
     REFUSED(nf_connect(":memory:", NULL, NULL), NF_INVALID_ARGUMENT, "database");
     REFUSED(nf_create_collection(db, NULL, 2, NULL, &docs), NF_INVALID_ARGUMENT, "name");
+    REFUSED(nf_open_or_create_collection(db, NULL, 2, NULL, &docs), NF_INVALID_ARGUMENT, "name");
+    REFUSED(nf_open_or_create_collection(db, "docs", 2, NULL, NULL), NF_INVALID_ARGUMENT,
+            "collection");
     REFUSED(nf_open_collection(db, "docs", NULL), NF_INVALID_ARGUMENT, "collection");
     REFUSED(nf_upsert_one(docs, 1, NULL, 2, NF_OS), NF_INVALID_ARGUMENT, "vector");
     REFUSED(nf_upsert_numbers(docs, NULL, vector, 2, 2, NF_OS), NF_INVALID_ARGUMENT, "ids");
@@ -46,6 +49,7 @@ static void values(nf_database *db, nf_collection *docs) {
     uint64_t points = 0;
     REFUSED(nf_create_collection(db, "none", 0, NULL, &made), NF_INVALID_ARGUMENT, "dimension");
     REFUSED(nf_create_collection(db, "a b", 2, NULL, &made), NF_INVALID_ARGUMENT, "collection");
+    REFUSED(nf_open_or_create_collection(db, "docs", 3, NULL, &made), NF_ALREADY_EXISTS, "dimension");
     nf_collection_options schema = NF_COLLECTION_OPTIONS_INIT;
     schema.metric = 7;
     REFUSED(nf_create_collection(db, "m", 2, &schema, &made), NF_INVALID_ARGUMENT, "metric");

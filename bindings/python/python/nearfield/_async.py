@@ -105,6 +105,7 @@ class AsyncDatabase:
         metric: Metric = "cosine",
         storage: Storage = "f32",
         unindexed_fields: list[str] | None = None,
+        exist_ok: bool = False,
     ) -> AsyncCollection:
         """See ``Database.create_collection``."""
         made = await self._threads.run(
@@ -114,6 +115,7 @@ class AsyncDatabase:
             metric=metric,
             storage=storage,
             unindexed_fields=unindexed_fields or [],
+            exist_ok=exist_ok,
         )
         return AsyncCollection(made, self._threads)
 
