@@ -26,6 +26,9 @@ const RERANK_STEP_FINE: usize = 16;
 /// rest so often would take the square of their number; each further step is twice as long.
 const STEPS_ALIKE: u32 = 32;
 
+/// Candidates that there are usually room for from the start.
+const USUAL: usize = 2_048;
+
 /// Rows whose 8-bit codes are fetched while one is looked at.
 pub(super) const LOOK_AHEAD: usize = 12;
 
@@ -346,6 +349,7 @@ impl PartialOrd for Upper {
 impl Candidates {
     pub(super) fn begin(&mut self, limit: usize) {
         self.rows.clear();
+        self.rows.reserve(USUAL);
         self.uppers.clear();
         self.limit = limit;
     }

@@ -159,11 +159,11 @@ impl Plan {
         context: &Context,
         queries: &[Query<'_>],
         limit: usize,
+        scratch: &mut Scratch,
         trace: &mut Trace,
     ) -> Result<Vec<Vec<Near>>> {
         let view = &*ground.view;
         let mut nearest: Vec<TopK<'_>> = queries.iter().map(|_| TopK::new(limit, view)).collect();
-        let mut scratch = Scratch::default();
         match &self.way {
             Way::ExactAll => {
                 exact(
@@ -186,7 +186,7 @@ impl Plan {
                         self.way.matching(),
                         &self.reach,
                         nearest,
-                        &mut scratch,
+                        scratch,
                         trace,
                     )?;
                     context.check()?;
