@@ -1,7 +1,7 @@
 //! `nearfield export`
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -333,7 +333,22 @@ impl Column {
 }
 
 impl Sink {
+    /// A file at `path`, which a complete one replaces at the end: what is there and is no file would be
+    /// lost, and a link leads to what is replaced.
     fn file(path: &Path) -> Outcome<Self> {
+        let path = &match fs::metadata(path) {
+            Ok(found) if found.is_file() => path
+                .canonicalize()
+                .map_err(|error| Failure::file(path, "write", &error))?,
+            Ok(found) if !found.is_dir() => {
+                return Err(Failure::usage(format!(
+                    "{} is a device or a pipe, not a file; give the path of a file, or write lines to \
+                     stdout: --jsonl -",
+                    path.display()
+                )));
+            }
+            _ => path.to_owned(),
+        };
         let folder = match path.parent() {
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),

@@ -429,6 +429,30 @@ fn a_failed_export_leaves_no_file_and_keeps_the_old_one() {
 }
 
 #[test]
+fn an_export_replaces_files_alone() {
+    use std::os::unix::fs::FileTypeExt as _;
+
+    let place = albums();
+    let pipe = place.path("pipe");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &pipe,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    )
+    .unwrap();
+    let refused = place.fails(2, &["export", "data", "--jsonl", "pipe"]);
+    assert!(refused.contains("--jsonl -"), "{refused}");
+    assert!(pipe.symlink_metadata().unwrap().file_type().is_fifo());
+    place.write("old.jsonl", "old");
+    std::os::unix::fs::symlink("old.jsonl", place.path("link")).unwrap();
+    place.ok(&["export", "data", "--jsonl", "link"]);
+    assert!(place.path("link").is_symlink());
+    assert!(place.text("old.jsonl").contains("kind-of-blue"));
+}
+
+#[test]
 fn ids_that_a_text_file_cannot_hold_are_refused() {
     let place = Place::new();
     let line = r#"{"id": "7", "vector": [1]}"#;
