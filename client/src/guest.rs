@@ -82,10 +82,13 @@ impl Guest {
 /// A path that means the same to the owner, which may work in another folder.
 ///
 /// # Errors
-/// `InvalidArgument` if this folder's name is no text, as paths in requests are.
+/// `InvalidArgument` if it is no path, or if this folder's name is no text, as paths in requests are.
 fn as_seen_from_here(path: String) -> Result<String> {
     let absolute = std::path::absolute(&path)
-        .map_err(|error| Error::invalid(format!("{path}: {error}")))?
+        .map_err(|error| {
+            Error::invalid(format!("the destination is not a path: {error}"))
+                .in_field("destination")
+        })?
         .into_os_string();
     absolute.into_string().map_err(|absolute| {
         let absolute = absolute.display();
