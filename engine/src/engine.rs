@@ -18,6 +18,7 @@ use crate::collection::memory::{Need, collection_bytes};
 use crate::holder::{self, Held};
 use crate::io::{Io, MemoryIo, RealIo};
 use crate::leftovers::{refuse_orphans, remove_leftovers};
+use crate::lock::{LOCK_STEP, lock_for};
 use crate::log::writer::Place;
 use crate::options::Options;
 use crate::search::search;
@@ -387,12 +388,9 @@ impl Engine {
 
     fn snapshot(&self, context: &Context, request: &Snapshot) -> Result<SnapshotTaken> {
         let name = &request.collection;
-        let _turn = self
-            .snapshots
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        context.check()?;
         self.within(name, |collection| {
+            let wait = || collection.index.wait(LOCK_STEP);
+            let _turn = lock_for(context, &self.snapshots, &wait)?;
             let destination = match &request.destination {
                 Some(destination) => PathBuf::from(destination),
                 None => {

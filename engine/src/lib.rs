@@ -17,6 +17,7 @@ mod engine;
 mod filter;
 mod holder;
 mod leftovers;
+mod lock;
 mod log;
 mod manifest;
 mod options;

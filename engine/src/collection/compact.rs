@@ -12,7 +12,7 @@ use nearfield_model::{Compacted, Context, Error, Ids, Metadata, MetadataColumn, 
 use super::Collection;
 use super::removals::{Removals, Taken, is_needless};
 use super::wear::{dead_rows, log_bytes};
-use crate::index::live::{LOCK_STEP, lock_for};
+use crate::lock::{LOCK_STEP, lock_for};
 use crate::log::file::{FILE_HEADER_BYTES, FileHeader, LogFile, RecordPlace};
 use crate::log::ids;
 use crate::log::record::{Header, Kind};

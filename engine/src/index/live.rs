@@ -1,7 +1,7 @@
 //! The index of a collection as searches see it, and the document that names its files.
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -16,6 +16,7 @@ use super::model_file;
 use super::segment::{Extent, Segment, Workshop, segment_path};
 use crate::document;
 use crate::io::Io;
+use crate::lock::{LOCK_STEP, lock_for};
 use crate::log::file::corruption;
 use crate::log::writer::Place;
 use crate::points::View;
@@ -131,9 +132,6 @@ struct EpochRecord {
     epoch: u64,
     calibration: Calibration,
 }
-
-/// How long a caller with a deadline waits between two looks at a lock.
-pub(crate) const LOCK_STEP: Duration = Duration::from_millis(5);
 
 /// The index of a collection.
 #[derive(Debug)]
@@ -504,22 +502,6 @@ pub(crate) fn workshop<'a>(place: &'a Place, model: &Model) -> Workshop<'a> {
         mark: &place.collection,
         lists: model.lists(),
         padded: model.padded(),
-    }
-}
-
-/// Takes a lock for a caller who does not wait beyond his deadline; `wait` passes some time.
-pub(crate) fn lock_for<'a, T>(
-    context: &Context,
-    lock: &'a Mutex<T>,
-    wait: &dyn Fn(),
-) -> Result<MutexGuard<'a, T>> {
-    loop {
-        match lock.try_lock() {
-            Ok(guard) => return Ok(guard),
-            Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => context.check()?,
-        }
-        wait();
     }
 }
 

@@ -117,8 +117,10 @@ impl Raw for Stream {
         if let Some(read) = self.lookout.look(&mut look) {
             return read;
         }
-        // Also if bytes keep coming, one at a time.
-        (self.go_on)()?;
+        // Also if bytes keep coming, one at a time. Who asks only when writing reads on.
+        if self.tick.is_some() {
+            (self.go_on)()?;
+        }
         loop {
             match rustix::net::recv(self.socket.as_fd(), &mut *to, RecvFlags::empty()) {
                 Ok((count, _)) => return Ok(count),

@@ -85,6 +85,25 @@ fn a_guest_that_stops_in_the_middle_of_a_word_keeps_no_owner() {
 }
 
 #[test]
+fn a_request_that_is_still_coming_is_answered() {
+    let owner = Owner::start();
+    let request = frame(&Upsert::new("docs", Batch::new([1], &[1.0; 100_000])).into());
+    let mut guest = join(&owner);
+    let (first, rest) = request.split_at(2_000);
+    guest.write_all(first).unwrap();
+    // So that the owner is at it.
+    std::thread::sleep(Duration::from_millis(50));
+    let closing = std::thread::spawn(move || drop(owner));
+    for piece in rest.chunks(rest.len() / 4) {
+        std::thread::sleep(Duration::from_millis(20));
+        guest.write_all(piece).unwrap();
+    }
+    let mut head = [0; 64];
+    guest.read_exact(&mut head).unwrap();
+    closing.join().unwrap();
+}
+
+#[test]
 fn who_says_nothing_does_not_keep_the_store_open() {
     let owner = Owner::start();
     let _silent = UnixStream::connect(&owner.socket).unwrap();
