@@ -20,6 +20,7 @@ pub(crate) struct Retries {
     pub(crate) compaction: Retry,
     pub(crate) codes: Retry,
     pub(crate) files: Retry,
+    pub(crate) scrub: Retry,
     pub(crate) checkpoints: Retry,
 }
 
@@ -30,6 +31,7 @@ impl Retries {
             &self.compaction,
             &self.codes,
             &self.files,
+            &self.scrub,
             &self.checkpoints,
         ];
         let fault = || others.into_iter().find_map(Retry::fault);

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use nearfield_model::{Context, Durability, ErrorKind};
+use nearfield_model::{Context, Durability, Error, ErrorKind};
 
 use super::fixture::{all_found, delete, open, upsert, work};
 use crate::io::SimulatedIo;
@@ -70,6 +70,19 @@ fn a_panic_in_compaction_is_a_fault_and_nothing_is_lost() {
     assert_eq!(all_found(&docs, None), there);
     let docs = open(&io.kill().unwrap());
     assert_eq!(all_found(&docs, None), there);
+}
+
+#[test]
+fn work_that_goes_well_hides_no_fault_of_another() {
+    let docs = open(&SimulatedIo::new(16));
+    upsert(&docs, 0..ALL, 0, Durability::Sync);
+    let bug = Error::internal("a bug");
+    docs.retry.files.failed(&*docs.place.io, bug);
+    docs.scrub_some(1);
+    docs.encode_some();
+    docs.keep_checkpoint();
+    let fault = docs.describe().index.and_then(|index| index.fault);
+    assert!(fault.is_some_and(|fault| fault.contains("a bug")));
 }
 
 #[test]

@@ -33,7 +33,7 @@ impl Scrub {
 impl Collection {
     /// Checks some records; false when all are checked.
     pub(crate) fn scrub_some(&self, records: usize) -> bool {
-        self.attempt("checking the log", &self.retry.files, || {
+        self.attempt("checking the log", &self.retry.scrub, || {
             Ok(self.check_records(records))
         })
     }
